@@ -1,0 +1,158 @@
+"""Every error the framework raises, grouped by what the caller should do about it.
+
+An error says what was found, what was expected, what that means for the data, and what to do. A
+person sees it without a stack trace; a program finds the same parts as attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class StreamingAssetsError(Exception):
+    """Root of all errors raised on purpose; its text is meant for the user."""
+
+    def __init__(
+        self,
+        summary: str,
+        *,
+        found: str | None = None,
+        expected: str | None = None,
+        meaning: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        """Keep the parts and join them to one text.
+
+        Args:
+            summary: What happened, in one sentence.
+            found: What was found.
+            expected: What was expected instead.
+            meaning: What it means for the data.
+            remedy: What to do; exact commands where there are some.
+        """
+        self.summary = summary
+        self.found = found
+        self.expected = expected
+        self.meaning = meaning
+        self.remedy = remedy
+        super().__init__(summary)
+
+    def parts(self) -> list[tuple[str, str]]:
+        """Return the parts that are there, as (label, text)."""
+        labelled = (
+            ("Found", self.found),
+            ("Expected", self.expected),
+            ("For the data", self.meaning),
+            ("What to do", self.remedy),
+        )
+        return [(label, text) for label, text in labelled if text]
+
+    def __str__(self) -> str:
+        return "\n".join([self.summary, *(f"{label}: {text}" for label, text in self.parts())])
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Keyword-only arguments do not survive the default pickling of exceptions.
+        return (_rebuild, (type(self), self.__dict__.copy()))
+
+
+def _rebuild(kind: type[StreamingAssetsError], state: dict[str, object]) -> StreamingAssetsError:
+    error = kind.__new__(kind)
+    Exception.__init__(error, state["summary"])
+    error.__dict__.update(state)
+    return error
+
+
+# Mend the configuration, then try again.
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault of a definition or of the settings."""
+
+    where: str
+    """The place: a path into the definition (`gold.top_repositories.sql`), or a variable's name."""
+    found: str
+    """What stands there."""
+    expected: str
+    """What should stand there."""
+
+    def __str__(self) -> str:
+        return f"{self.where}: found {self.found}, expected {self.expected}"
+
+
+class SettingsError(StreamingAssetsError):
+    """Settings are missing or wrong; `faults` has all of them."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        """Join the faults to one text."""
+        self.faults = list(faults)
+        super().__init__(
+            "The settings can't be used.",
+            found="\n".join(f"- {fault}" for fault in self.faults),
+            remedy="mend the variables named above, in the environment or in the file .env",
+        )
+
+
+class UnknownSource(StreamingAssetsError):
+    """A source was named that no loaded plugin registers."""
+
+
+# Mend the plugin; other plugins are not affected.
+
+
+class PluginError(StreamingAssetsError):
+    """A plugin raised, or gave back something it may not; the message names plugin and moment."""
+
+
+class InvalidDefinition(PluginError):
+    """A source's definition has faults; `faults` has all of them."""
+
+    def __init__(self, plugin: str, faults: Sequence[Fault]) -> None:
+        """Join the faults to one text."""
+        self.plugin = plugin
+        self.faults = list(faults)
+        count = f"{len(self.faults)} fault" + ("s" if len(self.faults) != 1 else "")
+        super().__init__(
+            f"The definition of plugin {plugin!r} has {count}.",
+            found="\n".join(f"- {fault}" for fault in self.faults),
+            meaning="the plugin is left out; all other sources work",
+            remedy=f"mend the definition, then run `streaming-assets plugins check {plugin}`",
+        )
+
+
+# Start or mend what the framework depends on, then try again: nothing was lost.
+
+
+class BrokerError(StreamingAssetsError):
+    """Kafka can't be started or reached, or refused a request."""
+
+
+class DeliveryError(BrokerError):
+    """Kafka did not take some events; the producer knows which were delivered."""
+
+
+class EngineUnavailable(StreamingAssetsError):
+    """The engine that the settings name can't be used here."""
+
+
+# Somebody else is at work; nothing was written twice. Try again later.
+
+
+class TableBusy(StreamingAssetsError):
+    """Another process on this machine refreshes the source."""
+
+
+class ConcurrentWrite(StreamingAssetsError):
+    """Another writer committed to the table first; this write was refused as a whole."""
+
+
+# Stop: the data needs a decision by a person.
+
+
+class TableError(StreamingAssetsError):
+    """A Delta table can't be read or written, or is not the table it should be."""
+
+
+class TopicChanged(StreamingAssetsError):
+    """The topic is not the one Bronze was filled from, or no longer holds the next offset."""

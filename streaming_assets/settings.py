@@ -1,0 +1,131 @@
+"""Settings: `STREAMING_ASSETS_*` variables or a `.env` file, checked as a whole, all faults at once."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from streaming_assets.errors import Fault, SettingsError
+
+PREFIX = "STREAMING_ASSETS_"
+
+SECRETS = frozenset({"kafka_config", "kafka_sasl_password", "pseudonym_key"})
+"""Settings whose values are never shown."""
+
+EngineName = Literal["embedded", "spark", "databricks"]
+
+
+class Settings(BaseSettings):
+    """Everything a person can set. The variable of a field is its name in capitals after `STREAMING_ASSETS_`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, validate_default=True
+    )
+
+    home: Path = Field(Path(".streaming_assets"), description="Where all state lies.")
+    lake: Path | None = Field(None, description="Folder of the Delta tables; default `<home>/lake`.")
+    engine: EngineName = Field("embedded", description="What computes and commits the tables.")
+    disabled_plugins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Names of plugins that are not loaded, comma-separated."
+    )
+
+    kafka_bootstrap_servers: str | None = Field(
+        None, description="An existing cluster; unset, a broker is started on this machine."
+    )
+    kafka_config: dict[str, str] = Field(
+        default_factory=dict,
+        description="Further client settings in librdkafka's names, as a JSON object.",
+        repr=False,
+    )
+    kafka_sasl_username: str | None = Field(None, description="User or API key.")
+    kafka_sasl_password: SecretStr | None = Field(None, description="Password or API secret.")
+    kafka_port: int = Field(0, ge=0, le=65535, description="Port of the broker on this machine; 0 takes a free one.")
+    kafka_heap_mb: int = Field(512, ge=128, description="Heap of the broker on this machine, in MiB.")
+
+    batch_records: int = Field(100_000, ge=1, description="Most records in one Bronze commit.")
+    batch_bytes: int = Field(64 * 2**20, ge=2**16, description="Most bytes of keys and values in one Bronze commit.")
+    memory_limit_mb: int = Field(1024, ge=128, description="Memory of the embedded engine, in MiB.")
+    threads: int = Field(
+        default_factory=lambda: os.cpu_count() or 1, ge=1, description="Threads of the embedded engine."
+    )
+    lock_timeout_seconds: float = Field(
+        300.0, ge=0, description="How long a refresh waits for another one of the same source."
+    )
+
+    pseudonym_key: SecretStr | None = Field(
+        None, description="Key of the pseudonyms; unset, one is made once and kept under `home`."
+    )
+    quarantine_threshold: float = Field(
+        0.05, ge=0, le=1, description="Share of quarantined records above which a check fails."
+    )
+    freshness_minutes: float = Field(
+        60.0, gt=0, description="Age of a table's newest commit at which it counts as stale."
+    )
+    vacuum_retention_hours: float = Field(
+        168.0, ge=0, description="How long files that a table no longer needs are kept for its readers."
+    )
+    dagster_port: int = Field(3000, ge=0, le=65535, description="Port of the Dagster UI.")
+    dashboard_port: int = Field(8501, ge=0, le=65535, description="Port of the dashboard.")
+    dashboard_refresh_seconds: float = Field(5.0, gt=0, description="How often the dashboard looks again.")
+
+    @field_validator("disabled_plugins", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+
+    @field_validator("home", "lake")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value is not None else None
+
+    @property
+    def lake_path(self) -> Path:
+        """Folder of the Delta tables."""
+        return self.lake or self.home / "lake"
+
+    @property
+    def freshness(self) -> timedelta:
+        """Age of a table's newest commit at which it counts as stale."""
+        return timedelta(minutes=self.freshness_minutes)
+
+    def source_path(self, source: str) -> Path:
+        """Folder of all tables of one source."""
+        return self.lake_path / source
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings from the environment and `.env`; `overrides` win.
+
+    Raises:
+        SettingsError: One or more settings are wrong; it names every one.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError([_fault(detail) for detail in error.errors()]) from None
+
+
+def source_options(source: str) -> dict[str, str]:
+    """Return the options of a source: `STREAMING_ASSETS_<SOURCE>_<OPTION>` as `{"option": "text"}`."""
+    prefix = f"{PREFIX}{source}_".upper()
+    return {
+        name[len(prefix) :].lower(): value
+        for name, value in _environment().items()
+        if name.upper().startswith(prefix) and value is not None
+    }
+
+
+def _environment() -> dict[str, str | None]:
+    return {**dotenv_values(".env"), **os.environ}
+
+
+def _fault(detail: Any) -> Fault:
+    name = str(detail["loc"][0])
+    found = "a value that is not shown" if name in SECRETS else repr(detail["input"])
+    return Fault(where=PREFIX + name.upper(), found=found, expected=detail["msg"])
