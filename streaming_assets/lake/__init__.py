@@ -1,0 +1,1 @@
+"""The Delta tables: where they lie, what they look like, how they are read and committed."""

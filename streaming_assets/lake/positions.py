@@ -1,0 +1,61 @@
+"""The position of a source: which offset of each partition comes next. It lives in Bronze's own commits.
+
+A Bronze commit records the next offsets together with the rows they follow from, so the two can't
+disagree. They come from the consumer's position and not from the largest offset, because aborted
+transactions and compaction leave gaps that are legal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from streaming_assets.lake.tables import LakeTable
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where the next read starts."""
+
+    next_offsets: Mapping[int, int]
+    """Next offset by partition."""
+    cluster_id: str | None = None
+    """Id of the Kafka cluster; None where it is not known any more."""
+    topic_id: str | None = None
+    """Id of the topic, which changes when a topic is deleted and created again; None likewise."""
+
+    def encode(self) -> dict[str, int]:
+        """Return the position as it is recorded in a commit: `<cluster id>/<topic id>/<partition>` to offset."""
+        return {
+            f"{self.cluster_id}/{self.topic_id}/{partition}": offset
+            for partition, offset in sorted(self.next_offsets.items())
+        }
+
+
+START = Position(next_offsets={})
+"""The position of an empty Bronze table."""
+
+
+def read_position(bronze: LakeTable) -> Position:
+    """Return the position recorded in Bronze, or recomputed from its rows where the log no longer tells."""
+    metadata = bronze.commit_metadata()
+    if metadata is not None and "positions" in metadata:
+        return _decode(metadata["positions"])
+    if not bronze.files():
+        return START
+    return Position(next_offsets=_from_rows(bronze))
+
+
+def _decode(positions: Mapping[str, Any]) -> Position:
+    offsets: dict[int, int] = {}
+    cluster_id = topic_id = None
+    for key, offset in positions.items():
+        cluster_id, topic_id, partition = key.rsplit("/", 2)
+        offsets[int(partition)] = int(offset)
+    return Position(next_offsets=offsets, cluster_id=cluster_id, topic_id=topic_id)
+
+
+def _from_rows(bronze: LakeTable) -> dict[int, int]:
+    rows = bronze.query('SELECT "partition", max("offset") + 1 AS next_offset FROM t GROUP BY "partition"')
+    return {row["partition"]: row["next_offset"] for row in rows.to_pylist()}

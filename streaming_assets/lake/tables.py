@@ -1,0 +1,315 @@
+"""One Delta table, opened at one version: every write says which batch it contains and is fenced.
+
+A write carries a `txn` action (application id of the table, version = last batch it contains). Delta's
+protocol leaves it to writers to respect it; delta-rs refuses a commit only if another one with the same
+application id came after the snapshot the writer holds. So a table is loaded once, its batch is compared
+with what is to be written, and the write goes through that very snapshot.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import CommitProperties, DeltaTable, QueryBuilder, Transaction, WriterProperties, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from streaming_assets.contract import EventSource
+from streaming_assets.errors import ConcurrentWrite, TableError
+from streaming_assets.lake.layout import TableId
+from streaming_assets.lake.schemas import PARTITIONING, schema_of
+
+WRITER = WriterProperties(compression="ZSTD", compression_level=1)
+"""Half the size of LZ4 at nearly the same speed on JSON."""
+
+NO_BATCH = 0
+"""The batch of a table that contains none; batches count from 1."""
+
+_UNREADABLE_FEATURES = frozenset({"deletionVectors", "columnMapping"})
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A data file of a table."""
+
+    path: str
+    """Absolute path."""
+    records: int
+    """Number of rows."""
+    size: int
+    """Size in bytes."""
+    low: Mapping[str, Any]
+    """Smallest value of each column that has statistics."""
+    high: Mapping[str, Any]
+    """Largest value of each column that has statistics."""
+
+
+class LakeTable:
+    """A Delta table at one version."""
+
+    def __init__(self, table: TableId, path: Path, delta: DeltaTable) -> None:
+        """Wrap an opened table; use `open_table` or `open_or_create`."""
+        self.id = table
+        self.path = path
+        self._delta = delta
+
+    @property
+    def version(self) -> int:
+        """Version of the snapshot."""
+        return int(self._delta.version())
+
+    @property
+    def batch(self) -> int:
+        """Last batch the table contains, `NO_BATCH` if none."""
+        return int(self._delta.transaction_version(self.id.app_id) or NO_BATCH)
+
+    def append(self, rows: pa.Table | pa.RecordBatchReader, *, batch: int, metadata: Mapping[str, Any]) -> None:
+        """Append rows in one commit that says the table now contains `batch`.
+
+        Args:
+            rows: The rows, in the table's schema; may be empty.
+            batch: Last batch the table contains afterwards; higher than before.
+            metadata: What is recorded with the commit, as JSON in `userMetadata`.
+
+        Raises:
+            ConcurrentWrite: Another writer committed a batch since the table was opened.
+            TableError: The table can't be written.
+        """
+        self._write(rows, batch, metadata, mode="append")
+
+    def replace(
+        self,
+        rows: pa.Table | pa.RecordBatchReader,
+        *,
+        where: str | None,
+        batch: int,
+        metadata: Mapping[str, Any],
+    ) -> None:
+        """Replace the rows that meet `where` (all rows if None) in one commit; errors as for `append`.
+
+        Args:
+            rows: The new rows; each must meet `where`.
+            where: SQL condition over the table's columns.
+            batch: Last batch the table contains afterwards; higher than before.
+            metadata: What is recorded with the commit.
+        """
+        self._write(rows, batch, metadata, mode="overwrite", predicate=where)
+
+    def _write(self, rows: Any, batch: int, metadata: Mapping[str, Any], **how: Any) -> None:
+        if batch <= self.batch:
+            raise self._not_newer(batch)
+        properties = CommitProperties(
+            # `last_updated` stays unset: one that is set can be expired by a table property, and the batch with it.
+            app_transactions=[Transaction(self.id.app_id, batch)],
+            custom_metadata={"userMetadata": json.dumps({"batch": batch, **metadata}, sort_keys=True)},
+        )
+        with _table_errors(self.id):
+            write_deltalake(self._delta, rows, writer_properties=WRITER, commit_properties=properties, **how)
+
+    def _not_newer(self, batch: int) -> ConcurrentWrite:
+        return ConcurrentWrite(
+            f"Table {self.id.name} already contains batch {batch}.",
+            found=f"batch {self.batch} in version {self.version}",
+            expected=f"a batch before {batch}",
+            meaning="nothing was written; no row is there twice",
+            remedy="run the refresh again: it starts from what the table contains now",
+        )
+
+    def commit_metadata(self) -> dict[str, Any] | None:
+        """Return what the newest commit of this framework recorded; None where the log no longer tells."""
+        for limit in (1, 20, None):  # nearly always the newest commit is ours; the whole log can be long
+            for commit in self._delta.history(limit):
+                metadata = _own_metadata(commit)
+                if metadata is not None:
+                    return metadata
+        return None
+
+    def last_commit(self) -> datetime:
+        """Return the time of the newest commit."""
+        return datetime.fromtimestamp(self._delta.history(1)[0]["timestamp"] / 1000, tz=UTC)
+
+    def rows(self) -> int:
+        """Return the number of rows, from the table's log."""
+        return sum(file.records for file in self.files())
+
+    def files(self, *, newer_than: int | None = None) -> list[DataFile]:
+        """Return the data files, or those that may hold batches after `newer_than`."""
+        actions = pa.table(self._delta.get_add_actions(flatten=True))
+        if newer_than is not None and "max.batch" in actions.column_names:
+            newest = actions.column("max.batch")
+            actions = actions.filter(pc.or_kleene(pc.greater(newest, newer_than), pc.is_null(newest)))
+        return [_data_file(self.path, row) for row in actions.to_pylist()]
+
+    def arrow_schema(self) -> pa.Schema:
+        """Return the columns the table has now."""
+        return pa.schema(self._delta.schema().to_arrow())
+
+    def query(self, sql: str) -> pa.Table:
+        """Run SQL (DataFusion's dialect) over the snapshot, which is there as the table `t`."""
+        with _table_errors(self.id):
+            return pa.table(QueryBuilder().register("t", self._delta).execute(sql))
+
+    def compact(self, *, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        """Merge small files; returns delta-rs' metrics. No batch changes, no row changes."""
+        properties = CommitProperties(custom_metadata={"userMetadata": json.dumps(dict(metadata), sort_keys=True)})
+        with _table_errors(self.id):
+            return dict(self._delta.optimize.compact(writer_properties=WRITER, commit_properties=properties))
+
+    def vacuum(self, *, retention_hours: float) -> list[str]:
+        """Delete files that no version younger than the retention needs; returns their paths."""
+        with _table_errors(self.id):
+            return list(
+                self._delta.vacuum(
+                    retention_hours=int(retention_hours), dry_run=False, enforce_retention_duration=False
+                )
+            )
+
+
+def open_table(table: TableId, lake: Path) -> LakeTable | None:
+    """Open the newest version of a table; None if there is no such table.
+
+    Raises:
+        TableError: There is something, but it can't be read as this framework needs it.
+    """
+    path = table.path(lake)
+    if not (path / "_delta_log").is_dir():
+        return None
+    try:
+        with _table_errors(table):
+            opened = LakeTable(table, path, DeltaTable(str(path)))
+    except TableNotFoundError:
+        return None
+    _check_features(opened)
+    return opened
+
+
+def open_or_create(source: EventSource, table: TableId, lake: Path, *, description: str = "") -> LakeTable:
+    """Open the newest version of a table, creating it empty where it does not exist.
+
+    Raises:
+        TableError: The table can't be read or created, or lacks columns the definition has.
+    """
+    schema = schema_of(source, table)
+    opened = open_table(table, lake)
+    if opened is None:
+        return _create(table, lake, schema, description)
+    _check_columns(opened, schema)
+    return opened
+
+
+def _create(table: TableId, lake: Path, schema: pa.Schema, description: str) -> LakeTable:
+    path = table.path(lake)
+    with _table_errors(table):
+        path.mkdir(parents=True, exist_ok=True)
+        delta = DeltaTable.create(
+            str(path),
+            schema=schema,
+            name=table.name,
+            description=description,
+            partition_by=list(PARTITIONING.get(table.layer, ())),
+            configuration={"delta.dataSkippingStatsColumns": ",".join(_statistics(schema))},
+        )
+    return LakeTable(table, path, delta)
+
+
+def _statistics(schema: pa.Schema) -> list[str]:
+    # Statistics over payloads cost time on every write and never prune a file.
+    plain = (field for field in schema if not pa.types.is_nested(field.type) and not pa.types.is_binary(field.type))
+    partition_columns = {"ingested_date", "event_date"}
+    return [field.name for field in plain if field.name not in {*partition_columns, "detail"}]
+
+
+def _check_features(opened: LakeTable) -> None:
+    features = set(opened._delta.protocol().reader_features or ()) & _UNREADABLE_FEATURES  # noqa: SLF001
+    if features:
+        raise TableError(
+            f"Table {opened.id.name} uses table features that this engine can't read.",
+            found=", ".join(sorted(features)),
+            expected="a table without them",
+            meaning="nothing was read or written",
+            remedy="drop the feature (`ALTER TABLE … DROP FEATURE …`) or use the engine that wrote the table",
+        )
+
+
+def _check_columns(opened: LakeTable, schema: pa.Schema) -> None:
+    present = {field.name: field.type for field in opened.arrow_schema()}
+    wrong = [
+        f"{field.name} ({present.get(field.name, 'missing')} instead of {field.type})"
+        for field in schema
+        if not _same_type(present.get(field.name), field.type)
+    ]
+    if wrong or len(present) != len(schema):
+        extra = [f"{name} (not in the definition)" for name in present if name not in schema.names]
+        raise TableError(
+            f"The columns of table {opened.id.name} are not those of its definition.",
+            found=", ".join([*wrong, *extra]),
+            expected="the columns of the plugin's definition",
+            meaning="nothing was read or written; the table is as it was",
+            remedy=f"undo the change, or delete {opened.path} and refresh: it is computed again from Bronze",
+        )
+
+
+def _same_type(present: pa.DataType | None, expected: pa.DataType) -> bool:
+    if present is None:
+        return False
+    return bool(present.equals(expected)) or _shape(present) == _shape(expected)
+
+
+def _shape(kind: pa.DataType) -> object:
+    # List items are named `element` in Delta and `item` in Arrow, and nullability may be wider.
+    if pa.types.is_list(kind):
+        return ["list", _shape(kind.value_type)]
+    if pa.types.is_struct(kind):
+        return {field.name: _shape(field.type) for field in kind}
+    return str(kind)
+
+
+def _own_metadata(commit: Mapping[str, Any]) -> dict[str, Any] | None:
+    try:
+        metadata = json.loads(commit.get("userMetadata") or "null")
+    except ValueError:
+        return None
+    return metadata if isinstance(metadata, dict) and "batch" in metadata else None
+
+
+def _data_file(root: Path, row: Mapping[str, Any]) -> DataFile:
+    def of(prefix: str) -> dict[str, Any]:
+        return {name[len(prefix) :]: value for name, value in row.items() if name.startswith(prefix)}
+
+    return DataFile(
+        path=str(root / row["path"]),
+        records=row["num_records"],
+        size=row["size_bytes"],
+        low=of("min."),
+        high=of("max."),
+    )
+
+
+@contextmanager
+def _table_errors(table: TableId) -> Iterator[None]:
+    try:
+        yield
+    except CommitFailedError as error:
+        raise ConcurrentWrite(
+            f"Another writer committed to table {table.name} first.",
+            found=str(error).splitlines()[0],
+            expected="no other writer of this table",
+            meaning="this write was refused as a whole; no row is there twice",
+            remedy="run the refresh again: it starts from what the table contains now",
+        ) from error
+    except TableNotFoundError:
+        raise
+    except (DeltaError, OSError) as error:
+        raise TableError(
+            f"Table {table.name} can't be read or written.",
+            found=str(error).strip() or type(error).__name__,
+            meaning="what was committed before is untouched; the write that failed left nothing behind",
+            remedy="see to the cause named above, then run the refresh again",
+        ) from error
