@@ -128,8 +128,16 @@ class BrokerError(StreamingAssetsError):
     """Kafka can't be started or reached, or refused a request."""
 
 
+class BrokerNotRunning(BrokerError):
+    """No cluster is configured, the broker of this home is not running, and the caller may not start it."""
+
+
 class DeliveryError(BrokerError):
     """Kafka did not take some events; the producer knows which were delivered."""
+
+
+class ReplayError(StreamingAssetsError):
+    """A recorded file can't be read, or not to its end."""
 
 
 class EngineUnavailable(StreamingAssetsError):

@@ -1,0 +1,78 @@
+"""How to reach a Kafka cluster, as librdkafka wants to hear it.
+
+librdkafka's settings are documented in its CONFIGURATION.md; the names here are that document's.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import KafkaError
+
+from streaming_assets.settings import Settings
+
+MAX_MESSAGE_BYTES = 10 * 2**20
+"""Largest record (and batch of records) that is written and read, in bytes."""
+
+_logger = logging.getLogger("streaming_assets.kafka")
+# Without a handler of its own, Python would print librdkafka's lines on stderr where nobody configured logging.
+_logger.addHandler(logging.NullHandler())
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where a Kafka cluster is and how to log in to it. Plain data: it can be pickled and connects to nothing."""
+
+    bootstrap_servers: str
+    """`host:port`, or several, comma-separated."""
+    config: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Further client settings in librdkafka's names; may hold secrets, so it is never shown."""
+
+    def client_config(self, extra: Mapping[str, object] | None = None, /, **more: object) -> dict[str, Any]:
+        """Return the configuration of a librdkafka client.
+
+        Args:
+            extra: Settings of this client, in librdkafka's names; they win over `config`.
+            more: The same as keywords: `**{"linger.ms": 20}`.
+        """
+        return {
+            "logger": _logger,  # instead of librdkafka's own lines on stderr
+            "error_cb": _log_error,
+            **self.config,
+            "bootstrap.servers": self.bootstrap_servers,
+            **(extra or {}),
+            **more,
+        }
+
+
+def connection_from(settings: Settings) -> Connection:
+    """Return the connection to the cluster that the settings name.
+
+    `kafka_sasl_username` and `kafka_sasl_password` become SASL/PLAIN over TLS, which is what hosted clusters
+    use; `kafka_config` can say otherwise (`sasl.mechanism`, `security.protocol`, …) and wins.
+
+    Raises:
+        ValueError: The settings name no cluster.
+    """
+    if settings.kafka_bootstrap_servers is None:
+        raise ValueError("kafka_bootstrap_servers is not set")
+    return Connection(settings.kafka_bootstrap_servers, {**_login(settings), **settings.kafka_config})
+
+
+def _login(settings: Settings) -> dict[str, str]:
+    if settings.kafka_sasl_username is None or settings.kafka_sasl_password is None:
+        return {}
+    return {
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "PLAIN",
+        "sasl.username": settings.kafka_sasl_username,
+        "sasl.password": settings.kafka_sasl_password.get_secret_value(),
+    }
+
+
+def _log_error(error: KafkaError) -> None:
+    # librdkafka reconnects by itself; whoever waits for an answer has a deadline and raises.
+    _logger.warning("%s", error)

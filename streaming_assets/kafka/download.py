@@ -1,0 +1,171 @@
+"""Download of jars and what they depend on from Maven repositories, with a progress display."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+from xml.etree import ElementTree as ET
+
+from jgo.config import GlobalSettings
+from jgo.constants import MAVEN_CENTRAL_URL
+from jgo.maven import Artifact, Dependency, MavenContext, PythonResolver
+from jgo.parse import Coordinate
+from requests import RequestException
+from rich.console import Console
+from rich.status import Status
+
+from streaming_assets.errors import BrokerError
+
+_ATTEMPTS = 3
+_PARALLEL = 8
+_TIMEOUT_SECONDS = 30
+_REPORT_SECONDS = 0.5
+
+
+class _Progress:
+    """Counts jars and bytes; says so to `report` at most twice a second."""
+
+    def __init__(self, report: Callable[[str], None]) -> None:
+        self._report = report
+        self._lock = Lock()
+        self._bytes = 0
+        self._jars = (0, 0)
+        self._reported = 0.0
+
+    @contextmanager
+    def file(self, _name: str, _size: int) -> Iterator[Callable[[int], None]]:
+        """Let jgo count the bytes of one file as they come."""
+        yield self._add
+
+    def jars(self, done: int, total: int) -> None:
+        """Note that `done` of `total` jars are there."""
+        self._jars = (done, total)
+        self._say(at_once=done == total)
+
+    def _add(self, count: int) -> None:
+        with self._lock:
+            self._bytes += count
+        self._say()
+
+    def _say(self, *, at_once: bool = False) -> None:
+        with self._lock:
+            if not at_once and time.monotonic() - self._reported < _REPORT_SECONDS:
+                return
+            self._reported = time.monotonic()
+        done, total = self._jars
+        step = f"{done} of {total} jars" if total else "looking up what it consists of"
+        self._report(f"Downloading Apache Kafka, once: {step}, {self._bytes / 1e6:.1f} MB")
+
+
+class _Resolver(PythonResolver):
+    """jgo's resolver, but a file that fails is tried again and never stays behind half written."""
+
+    def download(self, artifact: Artifact) -> Path | None:
+        """Download one pom or jar.
+
+        Raises:
+            BrokerError: It can't be had, or is not what its checksum says.
+        """
+        for attempt in range(1, _ATTEMPTS):
+            try:
+                return self._download(artifact)
+            except (RequestException, RuntimeError):
+                time.sleep(attempt)
+        try:
+            return self._download(artifact)
+        except (RequestException, RuntimeError) as error:
+            raise _failure(error) from None
+
+    def _download(self, artifact: Artifact) -> Path | None:
+        try:
+            return super().download(artifact)
+        except BaseException:
+            if artifact.cached_path is not None:
+                artifact.cached_path.unlink(missing_ok=True)
+            raise
+
+
+def download(coordinates: Sequence[str], repository: Path, on_progress: Callable[[str], None] | None) -> list[Path]:
+    """Bring the jars of `coordinates` and of all they need at run time into the Maven repository `repository`.
+
+    Repositories come from jgo's own settings file, where there is one, and Maven Central; proxies from the
+    environment. Files that a killed download cut short are fetched again.
+
+    Args:
+        coordinates: `group:artifact:version`.
+        repository: Folder in Maven's layout; created where missing.
+        on_progress: Told what is going on; None shows it on the terminal, if there is one.
+
+    Raises:
+        BrokerError: A file can't be had, or is not what its checksum says.
+        OSError: The folder can't be written.
+    """
+    _remove_broken(repository)
+    with _display(on_progress) as report, ThreadPoolExecutor(_PARALLEL) as pool:
+        progress = _Progress(report)
+        artifacts = _resolve(_maven(repository, progress), coordinates)
+        jars = []
+        for jar in pool.map(Artifact.resolve, artifacts):
+            jars.append(jar)
+            progress.jars(len(jars), len(artifacts))
+    return jars
+
+
+@contextmanager
+def _display(on_progress: Callable[[str], None] | None) -> Iterator[Callable[[str], None]]:
+    if on_progress is not None:
+        yield on_progress
+    elif sys.stderr.isatty():
+        with Status("Downloading Apache Kafka", console=Console(stderr=True)) as status:
+            yield status.update
+    else:
+        yield lambda _text: None
+
+
+def _maven(repository: Path, progress: _Progress) -> MavenContext:
+    return MavenContext(
+        resolver=_Resolver(progress_callback=progress.file),
+        repo_cache=repository,
+        remote_repos={**GlobalSettings.load().repositories, "central": MAVEN_CENTRAL_URL},
+        timeout=_TIMEOUT_SECONDS,
+    )
+
+
+def _resolve(context: MavenContext, coordinates: Sequence[str]) -> list[Artifact]:
+    named = [context.create_dependency(replace(Coordinate.parse(text), scope="compile")) for text in coordinates]
+    asked, needed = context.resolver.resolve(named)
+    dependencies: list[Dependency] = [*asked, *(one for one in needed if one.scope in {"compile", "runtime"})]
+    return [dependency.artifact for dependency in dependencies]
+
+
+def _failure(error: Exception) -> BrokerError:
+    return BrokerError(
+        "Kafka's jars can't be downloaded.",
+        found=re.sub(r"//[^/@\s]*@", "//", f"{type(error).__name__}: {error}"),  # a URL can carry a password
+        expected="a connection to Maven Central, or to a mirror named in jgo's settings file",
+        remedy="check the network and try again, "
+        "or set STREAMING_ASSETS_KAFKA_BOOTSTRAP_SERVERS to an existing cluster",
+    )
+
+
+def _remove_broken(folder: Path) -> None:
+    """Remove files that were not written to their end: jgo writes to the final name and takes what is there."""
+    for path in [*folder.rglob("*.jar"), *folder.rglob("*.pom")]:
+        if not (zipfile.is_zipfile(path) if path.suffix == ".jar" else _is_xml(path)):
+            path.unlink()
+
+
+def _is_xml(path: Path) -> bool:
+    try:
+        ET.parse(path)  # noqa: S314 - only whether it is whole; jgo reads it anyhow
+    except ET.ParseError:
+        return False
+    return True
