@@ -76,3 +76,22 @@ def _login(settings: Settings) -> dict[str, str]:
 def _log_error(error: KafkaError) -> None:
     # librdkafka reconnects by itself; whoever waits for an answer has a deadline and raises.
     _logger.warning("%s", error)
+
+
+class LastError:
+    """An `error_cb` that remembers why librdkafka has no connection: its requests only say that they timed out."""
+
+    def __init__(self) -> None:
+        self._error: KafkaError | None = None
+
+    def __call__(self, error: KafkaError) -> None:
+        """Note an error."""
+        # "All brokers are down" follows each of the others and explains nothing.
+        if error.code() != KafkaError._ALL_BROKERS_DOWN or self._error is None:  # noqa: SLF001 - its public name
+            self._error = error
+        _log_error(error)
+
+    def explain(self, error: KafkaError | None = None) -> str:
+        """Return the text of `error`, and of the last one noted."""
+        told = [one.str() for one in (error, self._error) if one is not None]
+        return "; ".join(dict.fromkeys(told)) or "no answer and no error"

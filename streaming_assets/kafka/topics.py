@@ -1,0 +1,158 @@
+"""Topics: created where missing, and their present extent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Self, cast
+
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec, TopicDescription  # type: ignore[attr-defined]
+
+from streaming_assets.contract import Topic
+from streaming_assets.errors import BrokerError
+from streaming_assets.kafka.connection import MAX_MESSAGE_BYTES, Connection, LastError
+
+_TIMEOUT_SECONDS = 10.0
+_LEADER_SECONDS = 10.0
+_NO_LEADER_YET = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """What a topic holds at one moment."""
+
+    cluster_id: str
+    """Kafka's id of the cluster."""
+    topic_id: str
+    """Kafka's id of the topic (KIP-516): a topic that was deleted and created again has another one."""
+    name: str
+    """The topic's name."""
+    low: Mapping[int, int]
+    """Per partition, the offset of the oldest record that is still there (log start offset)."""
+    high: Mapping[int, int]
+    """Per partition, the last stable offset: below it, every transaction has been committed or aborted, so a
+    `read_committed` consumer can read up to it. Without open transactions it is the high watermark. It is the
+    offset after the last record, or after the control record that ends a transaction."""
+
+
+def ensure_topic(connection: Connection, topic: Topic) -> None:
+    """Create the topic where it does not exist; one that does is left as it is.
+
+    Unless `topic.config` says otherwise it takes records up to `MAX_MESSAGE_BYTES`.
+
+    Raises:
+        BrokerError: Kafka can't be reached, or refuses the topic.
+    """
+    with _Admin(connection) as admin:
+        if admin.describe(topic.name) is not None:
+            return
+        new = NewTopic(topic.name, topic.partitions, config=_topic_config(topic))
+        try:
+            admin.result(admin.client.create_topics([new], request_timeout=_TIMEOUT_SECONDS)[topic.name])
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise _refused(topic, error.args[0]) from None
+        admin.wait_until_usable(topic.name)
+
+
+def topic_state(connection: Connection, name: str) -> TopicState | None:
+    """Return the ids and the extent of a topic, or None if there is no such topic.
+
+    Raises:
+        BrokerError: Kafka can't be reached, or refuses to tell.
+    """
+    with _Admin(connection) as admin:
+        cluster = admin.client.describe_cluster(request_timeout=_TIMEOUT_SECONDS)
+        description = admin.describe(name)
+        if description is None:
+            return None
+        partitions = sorted(partition.id for partition in description.partitions)
+        low = admin.offsets(name, partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+        high = admin.offsets(name, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+        return TopicState(
+            cluster_id=admin.result(cluster).cluster_id,
+            # Kafka writes ids in URL-safe base64, librdkafka in the other alphabet, where a `/` can occur.
+            topic_id=str(description.topic_id).replace("+", "-").replace("/", "_"),
+            name=name,
+            low=low,
+            high=high,
+        )
+
+
+class _Admin:
+    """An admin client whose unanswered requests become errors that say why."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._servers = connection.bootstrap_servers
+        self._last_error = LastError()
+        self.client = AdminClient(connection.client_config({"error_cb": self._last_error}))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, KafkaException):
+            self.client.poll(0)  # serves the error callback
+            raise BrokerError(
+                "A request to Kafka failed.",
+                found=f"{self._servers}: {self._last_error.explain(error.args[0])}",
+                remedy="see that the cluster runs and that the STREAMING_ASSETS_KAFKA_* settings fit it",
+            ) from None
+
+    def result(self, future: Future[Any]) -> Any:
+        return future.result(_TIMEOUT_SECONDS + 5)
+
+    def describe(self, name: str) -> TopicDescription | None:
+        asked = self.client.describe_topics(TopicCollection([name]), request_timeout=_TIMEOUT_SECONDS)
+        try:
+            return cast(TopicDescription, self.result(asked[name]))
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                return None
+            raise
+
+    def offsets(self, name: str, partitions: Collection[int], which: OffsetSpec) -> dict[int, int]:
+        """Return an offset per partition; where a leader is being chosen, wait for it."""
+        deadline = time.monotonic() + _LEADER_SECONDS
+        while True:
+            asked = self.client.list_offsets(
+                {TopicPartition(name, partition): which for partition in partitions},
+                isolation_level=IsolationLevel.READ_COMMITTED,
+                request_timeout=_TIMEOUT_SECONDS,
+            )
+            try:
+                return {place.partition: self.result(future).offset for place, future in asked.items()}
+            except KafkaException as error:
+                if error.args[0].code() not in _NO_LEADER_YET or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.02)
+
+    def wait_until_usable(self, name: str) -> None:
+        """Wait until the brokers, which hear of a new topic from the controller, serve all of its partitions."""
+        deadline = time.monotonic() + _LEADER_SECONDS
+        while (found := self.describe(name)) is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if found is not None:
+            self.offsets(name, [partition.id for partition in found.partitions], OffsetSpec.latest())  # type: ignore[no-untyped-call]
+
+
+def _topic_config(topic: Topic) -> dict[str, str]:
+    retention = {} if topic.retention is None else {"retention.ms": str(topic.retention // timedelta(milliseconds=1))}
+    return {"max.message.bytes": str(MAX_MESSAGE_BYTES), **retention, **topic.config}
+
+
+def _refused(topic: Topic, error: KafkaError) -> BrokerError:
+    return BrokerError(
+        f"Kafka does not create the topic {topic.name!r}.",
+        found=f"{error.name()}: {error.str()}",
+        remedy="mend the topic's definition in the plugin (`Topic.config` has Kafka's own names), "
+        "or let an administrator create the topic",
+    )
