@@ -1,36 +1,14 @@
 from __future__ import annotations
 
-import json
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 from streaming_assets_github_events import register_event_source
 from streaming_assets_github_events.schema import SCHEMA
 
-from streaming_assets import ScalarType, Struct
+from streaming_assets.fitting import Fit, Fitter, Reason
 
-
-def fits(fields, value) -> bool:
-    """Whether a JSON object has the fields, as the contract defines their types."""
-    return isinstance(value, dict) and all(
-        not field.required if value.get(field.name) is None else has_type(field.type, value[field.name])
-        for field in fields
-    )
-
-
-def has_type(type_, value) -> bool:
-    match type_:
-        case Struct(fields=fields):
-            return fits(fields, value)
-        case ScalarType.STRING:
-            return isinstance(value, str)
-        case ScalarType.LONG:
-            return type(value) is int and -(2**63) <= value < 2**63
-        case ScalarType.BOOLEAN:
-            return isinstance(value, bool)
-        case ScalarType.TIMESTAMP:
-            return datetime.fromisoformat(value).tzinfo is not None
-    raise AssertionError(type_)
+LATER = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -46,21 +24,24 @@ def has_type(type_, value) -> bool:
 )
 def test_every_real_event_since_2015_fits(read_rows, names, rows):
     """No real event of the format used since 2015 is set aside."""
-    lines = [line for name in names for line in read_rows(name)]
-    assert [True] * rows == [fits(SCHEMA.fields, json.loads(line)) for line in lines]
+    fitter = Fitter(SCHEMA)
+    fits = [fitter.fit(line, LATER) for name in names for line in read_rows(name)]
+    assert [type(fit) for fit in fits] == [Fit] * rows
 
 
 @pytest.mark.parametrize(
-    ("name", "rows"),
+    ("name", "rows", "reason", "field"),
     [
-        ("2012-06-14-15_legacy_timeline_5313.ndjson.gz", 5313),
-        ("2018-01-01-11_pinot_string_encoded_500.ndjson.gz", 500),
+        ("2012-06-14-15_legacy_timeline_5313.ndjson.gz", 5313, Reason.MISSING_FIELD, "$.id"),
+        ("2018-01-01-11_pinot_string_encoded_500.ndjson.gz", 500, Reason.WRONG_TYPE, "$.actor"),
     ],
     ids=["2012", "string-encoded"],
 )
-def test_no_row_of_another_format_fits(read_rows, name, rows):
-    """Every row of the old timeline and of the doubly encoded shape is set aside."""
-    assert [False] * rows == [fits(SCHEMA.fields, json.loads(line)) for line in read_rows(name)]
+def test_no_row_of_another_format_fits(read_rows, name, rows, reason, field):
+    """Every row of the old timeline lacks an id, every doubly encoded one has text for its actor: none fits."""
+    fitter = Fitter(SCHEMA)
+    misfits = [fitter.fit(line, LATER) for line in read_rows(name)]
+    assert [(misfit.reason, misfit.field) for misfit in misfits] == [(reason, field)] * rows
 
 
 def test_the_hook_gives_the_source():
