@@ -140,10 +140,6 @@ class ReplayError(StreamingAssetsError):
     """A recorded file can't be read, or not to its end."""
 
 
-class EngineUnavailable(StreamingAssetsError):
-    """The engine that the settings name can't be used here."""
-
-
 # Somebody else is at work; nothing was written twice. Try again later.
 
 

@@ -62,6 +62,8 @@ class Reason(StrEnum):
     """A text does not match the pattern of a rule."""
     EVENT_TIME_IN_FUTURE = "event_time_in_future"
     """The event time lies more than `CLOCK_TOLERANCE` ahead of the record's timestamp."""
+    SILVER_FAILED = "silver_failed"
+    """The plugin's Silver transform raised on the record, or left a required column null."""
 
 
 @dataclass(frozen=True, slots=True)

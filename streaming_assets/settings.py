@@ -18,7 +18,7 @@ PREFIX = "STREAMING_ASSETS_"
 SECRETS = frozenset({"kafka_config", "kafka_sasl_password", "pseudonym_key"})
 """Settings whose values are never shown."""
 
-EngineName = Literal["embedded", "spark", "databricks"]
+EngineName = Literal["embedded"]
 
 
 class Settings(BaseSettings):

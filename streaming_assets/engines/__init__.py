@@ -1,0 +1,1 @@
+"""What computes and commits the tables: one protocol, one implementation for each place to run."""

@@ -1,0 +1,69 @@
+"""Engine `embedded`: DuckDB computes, delta-rs commits, `confluent-kafka` reads. No JVM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import duckdb
+
+from streaming_assets.contract import EventSource, GoldTable
+from streaming_assets.engines.embedded.audit import Auditor
+from streaming_assets.engines.embedded.bronze import ingest
+from streaming_assets.engines.embedded.duck import connect
+from streaming_assets.engines.embedded.gold import Aggregator
+from streaming_assets.engines.embedded.silver import Refiner
+from streaming_assets.engines.protocol import Aggregated, Audit, GoldAudit, Ingested, IngestPlan, Limits, Refined
+from streaming_assets.kafka.connection import Connection
+from streaming_assets.pseudonyms import pseudonym_key
+from streaming_assets.settings import Settings
+
+
+class EmbeddedEngine:
+    """See `streaming_assets.engines.protocol.Engine`."""
+
+    name = "embedded"
+
+    def __init__(self, settings: Settings, connection: Connection | None) -> None:
+        """Remember settings and broker; nothing is opened before it is used."""
+        self._settings = settings
+        self._kafka = connection
+        self._limits = Limits(records=settings.batch_records, bytes=settings.batch_bytes)
+
+    @cached_property
+    def _duck(self) -> duckdb.DuckDBPyConnection:
+        return connect(self._settings, pseudonym_key(self._settings))
+
+    def ingest(self, plan: IngestPlan) -> Iterator[Ingested]:
+        """See `Engine.ingest`."""
+        if self._kafka is None:
+            raise ValueError("this engine was made without a broker")
+        return ingest(plan, self._kafka, self._settings.lake_path, self._limits)
+
+    def refine(self, source: EventSource) -> Iterator[Refined]:
+        """See `Engine.refine`."""
+        return self._refiner(source).run()
+
+    def aggregate(self, source: EventSource, table: GoldTable) -> Aggregated | None:
+        """See `Engine.aggregate`."""
+        return self._aggregator(source, table).run()
+
+    def audit(self, source: EventSource) -> Audit:
+        """See `Engine.audit`."""
+        return Auditor(self._refiner(source)).run()
+
+    def audit_gold(self, source: EventSource, table: GoldTable) -> GoldAudit:
+        """See `Engine.audit_gold`."""
+        return self._aggregator(source, table).audit()
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        if "_duck" in self.__dict__:
+            self._duck.close()
+            del self.__dict__["_duck"]
+
+    def _refiner(self, source: EventSource) -> Refiner:
+        return Refiner(self._duck, source, self._settings.lake_path, self._limits)
+
+    def _aggregator(self, source: EventSource, table: GoldTable) -> Aggregator:
+        return Aggregator(self._duck, source, table, self._settings.lake_path)

@@ -1,0 +1,89 @@
+"""The tables of a source counted against each other, record by record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streaming_assets.engines.embedded.duck import count, read_parquet
+from streaming_assets.engines.embedded.silver import Refiner
+from streaming_assets.engines.embedded.slices import slices
+from streaming_assets.engines.protocol import Audit
+from streaming_assets.lake import layout
+from streaming_assets.lake.schemas import BRONZE, QUARANTINE, silver_schema
+from streaming_assets.lake.tables import NO_BATCH, LakeTable, open_table
+
+_PLACE = 'topic, "partition", "offset"'
+
+
+@dataclass
+class Auditor:
+    """Audits one source."""
+
+    refiner: Refiner
+    """Reads records again where their event has to be known."""
+
+    def run(self) -> Audit:
+        """Count; see `Engine.audit`."""
+        source, lake = self.refiner.source, self.refiner.lake
+        bronze = open_table(layout.bronze(source), lake)
+        silver = open_table(layout.silver(source), lake)
+        upto = silver.batch if silver else NO_BATCH
+        self._view("bronze_rows", bronze, BRONZE, upto)
+        self._view("silver_rows", silver, silver_schema(source), upto)
+        self._view("quarantine_rows", open_table(layout.quarantine(source), lake), QUARANTINE, upto)
+        duplicates, lost = self._leftover(bronze, upto)
+        return Audit(
+            bronze=count(self.refiner.connection, "bronze_rows"),
+            silver=count(self.refiner.connection, "silver_rows"),
+            quarantine=count(self.refiner.connection, "quarantine_rows"),
+            duplicates=duplicates,
+            lost=lost,
+            repeated_records=self._repeated("bronze_rows", _PLACE),
+            repeated_events=self._repeated("silver_rows", "event_id, event_time"),
+            repeated_ids=self._repeated("silver_rows", "event_id"),
+            in_both=count(
+                self.refiner.connection, f"(SELECT * FROM silver_rows SEMI JOIN quarantine_rows USING ({_PLACE}))"
+            ),
+            foreign=self._foreign("silver_rows") + self._foreign("quarantine_rows"),
+        )
+
+    def _view(self, view: str, table: LakeTable | None, schema: object, upto: int) -> None:
+        connection = self.refiner.connection
+        files = table.files() if table else []
+        if not files:
+            connection.register("nothing", schema.empty_table())  # type: ignore[attr-defined]
+            connection.execute(f"CREATE OR REPLACE TEMP TABLE {view} AS SELECT * FROM nothing")
+            return
+        relation = read_parquet(file.path for file in files)
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT * FROM {relation} WHERE batch <= {upto}")
+
+    def _leftover(self, bronze: LakeTable | None, upto: int) -> tuple[int, int]:
+        """Split the records that are in neither table into duplicates of a Silver row and lost ones."""
+        connection = self.refiner.connection
+        connection.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE leftover AS
+            SELECT {_PLACE}, batch FROM bronze_rows
+            ANTI JOIN silver_rows USING ({_PLACE}) ANTI JOIN quarantine_rows USING ({_PLACE})
+            """
+        )
+        total = count(self.refiner.connection, "leftover")
+        if not total or bronze is None:
+            return 0, 0
+        duplicates = 0
+        (first,) = connection.execute("SELECT min(batch) - 1 FROM leftover").fetchone() or (0,)
+        files = [file for file in bronze.files(newer_than=first) if file.low["batch"] <= upto]
+        for part in slices(files, first, self.refiner.limits):
+            self.refiner.parse(part, where=f"({_PLACE}) IN (SELECT ({_PLACE}) FROM leftover)")
+            duplicates += count(
+                self.refiner.connection,
+                "(SELECT _sa_event_id FROM fitting SEMI JOIN silver_rows "
+                "ON _sa_event_id = event_id AND _sa_event_time = event_time)",
+            )
+        return duplicates, total - duplicates
+
+    def _repeated(self, relation: str, columns: str) -> int:
+        return count(self.refiner.connection, f"(SELECT {columns} FROM {relation} GROUP BY ALL HAVING count(*) > 1)")
+
+    def _foreign(self, relation: str) -> int:
+        return count(self.refiner.connection, f"(SELECT * FROM {relation} ANTI JOIN bronze_rows USING ({_PLACE}))")

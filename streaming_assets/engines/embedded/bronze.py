@@ -1,0 +1,59 @@
+"""Kafka to Bronze: whole batches, each in one commit together with the position that follows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from streaming_assets.engines.protocol import Ingested, IngestPlan, Limits
+from streaming_assets.errors import ConcurrentWrite
+from streaming_assets.kafka.connection import Connection
+from streaming_assets.kafka.consumer import RecordReader
+from streaming_assets.lake import layout
+from streaming_assets.lake.positions import Position
+from streaming_assets.lake.schemas import BRONZE
+from streaming_assets.lake.tables import LakeTable, open_or_create
+
+
+def ingest(plan: IngestPlan, connection: Connection, lake: Path, limits: Limits) -> Iterator[Ingested]:
+    """Copy the planned offsets to Bronze; see `Engine.ingest`."""
+    source = plan.source
+    bronze = open_or_create(source, layout.bronze(source), lake, description=f"{source.title}: records as they came")
+    _expect_batch(bronze, plan.first_batch - 1)
+    start = {partition: plan.start.next_offsets[partition] for partition in plan.end}
+    batch = plan.first_batch
+    with RecordReader(
+        connection, source.topic.name, start, plan.end, max_records=limits.records, max_bytes=limits.bytes
+    ) as reader:
+        offsets = dict(plan.start.next_offsets)
+        for records in reader:
+            offsets |= records.next_offsets
+            position = Position(dict(offsets), plan.start.cluster_id, plan.start.topic_id)
+            rows = _bronze_rows(records.table, batch)
+            metadata = {"records": rows.num_rows, "positions": position.encode()}
+            bronze.append(rows, batch=batch, metadata=metadata)
+            yield Ingested(batch=batch, records=rows.num_rows, position=position)
+            batch += 1
+
+
+def _expect_batch(bronze: LakeTable, expected: int) -> None:
+    if bronze.batch != expected:
+        raise ConcurrentWrite(
+            f"Table {bronze.id.name} changed while its refresh was planned.",
+            found=f"batch {bronze.batch}",
+            expected=f"batch {expected}",
+            meaning="nothing was written; no row is there twice",
+            remedy="run the refresh again: it starts from what the table contains now",
+        )
+
+
+def _bronze_rows(records: pa.Table, batch: int) -> pa.Table:
+    now = datetime.now(tz=UTC)
+    added = {"batch": batch, "ingested_at": now, "ingested_date": now.date()}
+    for name, value in added.items():
+        kind = BRONZE.field(name).type
+        records = records.append_column(name, pa.repeat(pa.scalar(value, kind), records.num_rows))
+    return records.select(BRONZE.names).cast(BRONZE)

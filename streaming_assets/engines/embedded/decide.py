@@ -1,0 +1,80 @@
+"""The slow path of Silver: records that the native check did not accept are decided one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from streaming_assets.contract import EventSource
+from streaming_assets.engines.embedded.duck import read_parquet
+from streaming_assets.engines.embedded.slices import Slice
+from streaming_assets.engines.sql import CARRIED
+from streaming_assets.fitting import Fit, Fitter
+from streaming_assets.lake.schemas import MISFIT, TIMESTAMP, events_schema
+
+_CHUNK = 1_000
+
+_PLACE = [
+    pa.field("topic", pa.string()),
+    pa.field("partition", pa.int32()),
+    pa.field("offset", pa.int64()),
+    pa.field("batch", pa.int64()),
+]
+
+MISFITS = pa.schema([*_PLACE, *MISFIT])
+"""Records that do not fit: their coordinates and why."""
+
+
+def accepted_schema(source: EventSource) -> pa.Schema:
+    """Return the columns of decided records that fit: as the native check gives them."""
+    kinds = {**{field.name: field.type for field in _PLACE}, "event_id": pa.string(), "event_time": TIMESTAMP}
+    return pa.schema([*events_schema(source), *[pa.field(inside, kinds[name]) for name, inside in CARRIED.items()]])
+
+
+def decide(connection: duckdb.DuckDBPyConnection, source: EventSource, part: Slice) -> tuple[pa.Table, pa.Table]:
+    """Decide about the records in the relation `doubtful`.
+
+    Returns:
+        The records that fit, as `accepted_schema`, and those that do not, as `MISFITS`.
+    """
+    rows = connection.execute(
+        f"""
+        SELECT d.*, b.value
+        FROM doubtful d
+        JOIN {read_parquet(file.path for file in part.files)} b USING (topic, "partition", "offset", batch)
+        """
+    )
+    fitter = Fitter(source.schema)
+    names = [field.name for field in source.schema.fields]
+    fitting: list[pa.Table] = []
+    misfits: list[pa.Table] = []
+    for batch in rows.to_arrow_reader(_CHUNK):
+        accepted, refused = _decide_batch(fitter, names, batch.to_pylist())
+        fitting.append(pa.Table.from_pylist(accepted, schema=accepted_schema(source)))
+        misfits.append(pa.Table.from_pylist(refused, schema=MISFITS))
+    return _concat(fitting, accepted_schema(source)), _concat(misfits, MISFITS)
+
+
+def _decide_batch(
+    fitter: Fitter, names: list[str], rows: Iterable[dict[str, Any]]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    accepted, refused = [], []
+    for row in rows:
+        place = {key: row[key] for key in ("topic", "partition", "offset", "batch")}
+        seen_at: datetime = row["seen_at"]
+        decided = fitter.fit(row["value"], seen_at)
+        if isinstance(decided, Fit):
+            event = {name: decided.event[name] for name in names}
+            carried = {**place, "event_id": decided.event_id, "event_time": decided.event_time}
+            accepted.append({**event, **{CARRIED[name]: value for name, value in carried.items()}})
+        else:
+            refused.append({**place, "reason": decided.reason.value, "field": decided.field, "detail": decided.detail})
+    return accepted, refused
+
+
+def _concat(tables: list[pa.Table], schema: pa.Schema) -> pa.Table:
+    return pa.concat_tables(tables) if tables else schema.empty_table()

@@ -1,0 +1,98 @@
+"""The DuckDB connection of the embedded engine, and small pieces of SQL for it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from streaming_assets.contract import EventSchema, Field, Struct
+from streaming_assets.settings import Settings
+
+_HMAC_BLOCK = 64
+"""Block size of SHA-256 in bytes (FIPS 198-1)."""
+
+PSEUDONYM_LENGTH = 32
+"""Hex digits of a pseudonym: 128 bits."""
+
+
+def connect(settings: Settings, pseudonym_key: bytes) -> duckdb.DuckDBPyConnection:
+    """Open a DuckDB that lives in memory, spills under `home`, loads nothing from the network and thinks in UTC."""
+    spill = settings.home / "tmp" / f"duckdb-{os.getpid()}"
+    connection = duckdb.connect(
+        config={
+            "memory_limit": f"{settings.memory_limit_mb}MiB",
+            "threads": settings.threads,
+            "temp_directory": str(spill),
+            "preserve_insertion_order": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+    )
+    connection.execute("SET TimeZone = 'UTC'")
+    _set_pseudonym_key(connection, pseudonym_key)
+    return connection
+
+
+def _set_pseudonym_key(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
+    # As variables, so that the key is in no SQL text and in no error message.
+    block = (hashlib.sha256(key).digest() if len(key) > _HMAC_BLOCK else key).ljust(_HMAC_BLOCK, b"\0")
+    for name, mask in (("hmac_inner", 0x36), ("hmac_outer", 0x5C)):
+        connection.execute(f"SET VARIABLE {name} = ?::BLOB", [bytes(byte ^ mask for byte in block)])
+
+
+def fetch(connection: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+    """Run a query and return its rows."""
+    return connection.execute(query).to_arrow_table()
+
+
+def count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
+    """Count the rows of a relation: a name, or a query in parentheses."""
+    row = connection.execute(f"SELECT count(*) FROM {relation}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def pseudonym(text: str) -> str:
+    """Return the SQL of a text's pseudonym: HMAC-SHA-256 (RFC 2104), its first 32 hex digits."""
+    inner = f"unhex(sha256(getvariable('hmac_inner') || encode({text})))"
+    return f"left(sha256(getvariable('hmac_outer') || {inner}), {PSEUDONYM_LENGTH})"
+
+
+def event_columns(schema: EventSchema) -> str:
+    """Return the columns of `events`: the schema's fields, the pseudonymous ones hashed."""
+    hidden = frozenset(schema.pseudonymous)
+    return ", ".join(f"{_event_value(each, name(each.name), each.name, hidden)} AS {name(each.name)}"
+                     for each in schema.fields)  # fmt: skip
+
+
+def _event_value(each: Field, expression: str, path: str, hidden: frozenset[str]) -> str:
+    if path in hidden:
+        return pseudonym(expression)
+    if isinstance(each.type, Struct) and any(other.startswith(f"{path}.") for other in hidden):
+        parts = [
+            f"{name(inner.name)} := "
+            + _event_value(inner, f"{expression}.{name(inner.name)}", f"{path}.{inner.name}", hidden)
+            for inner in each.type.fields
+        ]
+        return f"CASE WHEN {expression} IS NOT NULL THEN struct_pack({', '.join(parts)}) END"
+    return expression
+
+
+def read_parquet(paths: Iterable[str | Path]) -> str:
+    """Return the SQL that reads data files; the columns that a folder's name carries are left out."""
+    files = ", ".join(literal(str(path)) for path in paths)
+    return f"read_parquet([{files}], hive_partitioning = false)"
+
+
+def name(identifier: str) -> str:
+    """Quote an identifier."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Quote a text."""
+    return "'" + text.replace("'", "''") + "'"

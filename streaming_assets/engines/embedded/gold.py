@@ -1,0 +1,204 @@
+"""Silver to Gold: only the windows or keys that new Silver rows touch are computed again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from streaming_assets.contract import EventSource, GoldTable, ScalarType
+from streaming_assets.engines.embedded.duck import count, fetch, literal, name, read_parquet
+from streaming_assets.engines.protocol import Aggregated, GoldAudit
+from streaming_assets.engines.ranges import KeyRange, TimeRange, key_ranges, window_ranges
+from streaming_assets.engines.sql import DUCKDB, transpile
+from streaming_assets.errors import PluginError
+from streaming_assets.lake import layout
+from streaming_assets.lake.schemas import gold_schema, silver_schema
+from streaming_assets.lake.tables import DataFile, LakeTable, open_or_create, open_table
+from streaming_assets.windows import window_length
+
+
+@dataclass
+class Aggregator:
+    """Computes one Gold table."""
+
+    connection: duckdb.DuckDBPyConnection
+    """Where SQL runs."""
+    source: EventSource
+    """The source."""
+    table: GoldTable
+    """The table."""
+    lake: Path
+    """Folder of the tables."""
+
+    def run(self) -> Aggregated | None:
+        """Bring the table up to Silver's batch; see `Engine.aggregate`."""
+        silver = open_table(layout.silver(self.source), self.lake)
+        if silver is None:
+            return None
+        identity = layout.gold(self.source, self.table)
+        gold = open_or_create(self.source, identity, self.lake, description=self.table.description)
+        if gold.batch >= silver.batch:
+            return None
+        files = silver.files()
+        if not files or gold.batch == 0 or not (self.table.window or self.table.per):
+            return self._replace_all(gold, silver.batch, files)
+        if self.table.window:
+            return self._replace_windows(gold, silver, files)
+        return self._replace_keys(gold, silver, files)
+
+    def audit(self) -> GoldAudit:
+        """Compare the table with its computation from all of Silver; see `Engine.audit_gold`."""
+        silver = open_table(layout.silver(self.source), self.lake)
+        gold = open_table(layout.gold(self.source, self.table), self.lake)
+        expected = self._compute(silver.files() if silver else [])
+        self.connection.register("expected", expected)
+        self.connection.register("actual", self._stored(gold.files()) if gold else expected.slice(0, 0))
+        columns = ", ".join(_comparable(column.name, column.type) for column in self.table.columns)
+        counts = [
+            count(self.connection, f"(SELECT {columns} FROM {one} EXCEPT ALL SELECT {columns} FROM {other})")
+            for one, other in (("expected", "actual"), ("actual", "expected"))
+        ]
+        return GoldAudit(
+            table=self.table.name, rows=count(self.connection, "actual"), missing=counts[0], unexpected=counts[1]
+        )
+
+    def _replace_all(self, gold: LakeTable, batch: int, files: Sequence[DataFile]) -> Aggregated:
+        rows = self._compute(files)
+        gold.replace(rows, where=None, batch=batch, metadata={"rows": rows.num_rows})
+        return Aggregated(table=self.table.name, batch=batch, rows=rows.num_rows, ranges=None)
+
+    def _replace_windows(self, gold: LakeTable, silver: LakeTable, files: Sequence[DataFile]) -> Aggregated:
+        length = window_length(self.table.window or "")
+        touched = [start for (start,) in self._new("window_start", silver, gold)]
+        ranges = window_ranges(touched, length)
+        times = " OR ".join(_between("event_time", _timestamp(each.start), _timestamp(each.end)) for each in ranges)
+        rows = self._compute([file for file in files if _overlaps(file, ranges)], where=times or "false")
+        where = " OR ".join(_between("window_start", _delta_time(each.start), _delta_time(each.end)) for each in ranges)
+        return self._commit(gold, silver.batch, rows, where, len(ranges))
+
+    def _replace_keys(self, gold: LakeTable, silver: LakeTable, files: Sequence[DataFile]) -> Aggregated:
+        key = self.table.per or ""
+        touched = [value for (value,) in self._new(key, silver, gold)]
+        self.connection.register(
+            "touched", pa.table({key: pa.array(touched, silver_schema(self.source).field(key).type)})
+        )
+        stored = gold.files()
+        ranges = key_ranges(touched, [file.low[key] for file in stored if file.low.get(key) is not None])
+        computed = self._compute(files, where=f"{name(key)} IN (SELECT {name(key)} FROM touched)")
+        covered = " OR ".join(_key_condition(key, each) for each in ranges)
+        rows = self._with_untouched(computed, stored, key, covered)
+        return self._commit(gold, silver.batch, rows, covered, len(ranges))
+
+    def _with_untouched(self, computed: pa.Table, stored: Sequence[DataFile], key: str, covered: str) -> pa.Table:
+        """Add the rows of keys that are not touched, but lie in a range that is replaced; in key order."""
+        if not covered:
+            return computed
+        self.connection.register("computed", computed)
+        self.connection.register("stored", self._stored(stored))
+        rows = fetch(
+            self.connection,
+            f"""
+            SELECT * FROM computed
+            UNION ALL BY NAME
+            SELECT * FROM stored WHERE ({covered}) AND {name(key)} NOT IN (SELECT {name(key)} FROM touched)
+            ORDER BY {name(key)}
+            """,
+        )
+        return rows.cast(gold_schema(self.table))
+
+    def _commit(self, gold: LakeTable, batch: int, rows: pa.Table, where: str, ranges: int) -> Aggregated:
+        metadata = {"rows": rows.num_rows, "ranges": ranges}
+        if where:
+            gold.replace(rows, where=where, batch=batch, metadata=metadata)
+        else:  # no window or key is touched: only the batch moves on
+            gold.append(rows, batch=batch, metadata=metadata)
+        return Aggregated(table=self.table.name, batch=batch, rows=rows.num_rows, ranges=ranges)
+
+    def _new(self, column: str, silver: LakeTable, gold: LakeTable) -> list[tuple[Any, ...]]:
+        files = silver.files(newer_than=gold.batch)
+        if not files:
+            return []
+        relation = self._silver(files, f"batch > {gold.batch}")
+        query = f"SELECT DISTINCT {name(column)} FROM ({relation}) WHERE {name(column)} IS NOT NULL"
+        return self.connection.execute(query).fetchall()
+
+    def _silver(self, files: Sequence[DataFile], where: str) -> str:
+        """Return the SQL of the relation `silver` as the plugin's query sees it."""
+        schema = silver_schema(self.source)
+        if not files:
+            self.connection.register("no_silver", schema.empty_table())
+        stored = f"SELECT *, CAST(event_time AS DATE) AS event_date FROM {read_parquet(f.path for f in files)}"
+        rows = f"SELECT * FROM ({stored if files else 'SELECT * FROM no_silver'}) WHERE {where}"
+        if self.table.per:
+            rows += f" AND {name(self.table.per)} IS NOT NULL"
+        if not self.table.window:
+            return rows
+        seconds = int(window_length(self.table.window).total_seconds())
+        start = f"time_bucket(INTERVAL {seconds} SECOND, event_time, TIMESTAMPTZ '1970-01-01 00:00:00+00')"
+        return f"SELECT *, {start} AS window_start, {start} + INTERVAL {seconds} SECOND AS window_end FROM ({rows})"
+
+    def _compute(self, files: Sequence[DataFile], where: str = "true") -> pa.Table:
+        """Run the plugin's query over the Silver rows that meet `where`; columns cast as declared."""
+        schema = gold_schema(self.table)
+        self.connection.execute(f"CREATE OR REPLACE TEMP VIEW silver AS {self._silver(files, f'({where})')}")
+        kinds = self.connection.from_arrow(schema.empty_table())
+        casts = ", ".join(
+            f"CAST({name(column)} AS {kind}) AS {name(column)}"
+            for column, kind in zip(kinds.columns, kinds.types, strict=True)
+        )
+        order = ", ".join(map(name, self.table.keys))
+        query = f"SELECT {casts} FROM ({transpile(self.table.sql, DUCKDB)}) ORDER BY {order}"
+        try:
+            return fetch(self.connection, query).cast(schema)
+        except (duckdb.Error, pa.ArrowInvalid, ValueError) as error:
+            raise PluginError(
+                f"The SQL of Gold table {self.source.name}.{self.table.name} can't run.",
+                found=str(error).strip(),
+                expected="rows with the declared columns",
+                meaning="the table is as it was; Bronze and Silver have every record",
+                remedy=f"mend the plugin (`streaming-assets plugins check {self.source.name}`), then refresh again",
+            ) from error
+
+    def _stored(self, files: Sequence[DataFile]) -> pa.Table:
+        schema = gold_schema(self.table)
+        if not files:
+            return schema.empty_table()
+        query = f"SELECT {', '.join(map(name, schema.names))} FROM {read_parquet(file.path for file in files)}"
+        return fetch(self.connection, query).cast(schema)
+
+
+def _overlaps(file: DataFile, ranges: Sequence[TimeRange]) -> bool:
+    low, high = file.low["event_time"], file.high["event_time"]
+    return any(low < each.end and high >= each.start for each in ranges)
+
+
+def _between(column: str, low: str, high: str) -> str:
+    return f"({column} >= {low} AND {column} < {high})"
+
+
+def _timestamp(moment: datetime) -> str:
+    return f"TIMESTAMPTZ '{moment.astimezone(UTC).isoformat()}'"
+
+
+def _delta_time(moment: datetime) -> str:
+    return f"'{moment.astimezone(UTC).strftime('%Y-%m-%dT%H:%M:%S.%fZ')}'"
+
+
+def _key_condition(key: str, each: KeyRange[Any]) -> str:
+    def value(bound: object) -> str:
+        return str(bound) if isinstance(bound, int) else literal(str(bound))
+
+    parts = [f"{name(key)} >= {value(each.low)}"] if each.low is not None else []
+    parts += [f"{name(key)} < {value(each.high)}"] if each.high is not None else []
+    return f"({' AND '.join(parts) or 'true'})"
+
+
+def _comparable(column: str, kind: object) -> str:
+    # Sums of doubles depend on the order of rows; nine digits do not.
+    return f"printf('%.9g', {name(column)}) AS {name(column)}" if kind is ScalarType.DOUBLE else name(column)

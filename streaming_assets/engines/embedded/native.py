@@ -1,0 +1,194 @@
+"""A fast check in DuckDB that accepts records which surely fit; everything else is decided by `fitting`.
+
+The check may be narrower than `fitting`, never wider: DuckDB's parser takes trailing commas, NaN and
+infinities, and the first of two fields with one name, so such records are not accepted here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from streaming_assets.contract import EventSchema, Field, FieldType, Rule, ScalarType, Struct
+from streaming_assets.engines.embedded.duck import literal, name
+from streaming_assets.fitting import CLOCK_TOLERANCE, MAX_DEPTH, TIMESTAMP_PATTERN, is_required
+
+_LENIENT = r"(,\s*[\]}])|([:\[,]\s*-?[nNiI][aAnN][nNfF])"
+_ACCEPTED = {
+    ScalarType.STRING: ("VARCHAR",),
+    ScalarType.TEXT: ("VARCHAR", "UBIGINT", "BIGINT", "BOOLEAN"),
+    ScalarType.LONG: ("UBIGINT", "BIGINT"),
+    ScalarType.DOUBLE: ("DOUBLE", "UBIGINT", "BIGINT"),
+    ScalarType.BOOLEAN: ("BOOLEAN",),
+    ScalarType.TIMESTAMP: ("VARCHAR",),
+    ScalarType.DATE: ("VARCHAR",),
+}
+
+
+@dataclass
+class NativeCheck:
+    """SQL expressions over one record: its text `json`, then `kinds`, `required` and `optional` made from it."""
+
+    schema: EventSchema
+    """The schema that is checked."""
+    _kinds: list[str] = field(default_factory=list)
+    _optional: list[str] = field(default_factory=list)
+    _loose_objects: list[str] = field(default_factory=list)
+    _conditions: list[str] = field(default_factory=list)
+    _values: dict[str, str] = field(default_factory=dict)
+    _columns: list[tuple[str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Walk the schema once."""
+        root = Struct(fields=self.schema.fields)
+        self._conditions.append(f"{self._kind('$')} = 'OBJECT'")
+        self._note_loose(root, "$")
+        for each in self.schema.fields:
+            expression = self._walk(each, "$", "required", self._conditions)
+            self._columns.append((each.name, expression))
+
+    @property
+    def kinds(self) -> str:
+        """The JSON types at all paths, a list; null where `json` is no JSON."""
+        return f"TRY(json_type(json, {_list(self._kinds)}))"
+
+    @property
+    def required(self) -> str:
+        """The required fields, a struct; null where one is missing, does not convert or stands there twice."""
+        return f"TRY(json_transform_strict(json, {literal(_structure(self.schema.fields))}))"
+
+    @property
+    def optional(self) -> str:
+        """The texts of the optional fields, a list; null where `json` is no JSON."""
+        return f"TRY(json_extract_string(json, {_list(self._optional or ['$.none'])}))"
+
+    @property
+    def strict(self) -> str:
+        """Whether the text is JSON for every parser, and names no optional field twice."""
+        short = f"strlen(json) <= {2 * MAX_DEPTH}"  # every level takes two brackets
+        brackets = "length(json) - length(replace(json, '{0}', ''))"
+        shallow = f"{brackets.format('{')} + {brackets.format('[')} <= {MAX_DEPTH}"
+        keys = [f"TRY(json_keys(json, {literal(path)}))" for path in self._loose_objects]
+        unique = [f"coalesce(len(list_distinct({key})) = len({key}), true)" for key in keys]
+        lenient = f"regexp_matches(json, {literal(_LENIENT)})"
+        return " AND ".join([f"NOT {lenient}", f"({short} OR {shallow})", *unique])
+
+    @property
+    def columns(self) -> list[tuple[str, str]]:
+        """The event's columns: (name, expression)."""
+        return self._columns
+
+    @property
+    def event_id(self) -> str:
+        """The event's own id as text, null if it has none."""
+        path = self.schema.event_id
+        return f"nullif(CAST({self._values[path]} AS VARCHAR), '')" if path else "CAST(NULL AS VARCHAR)"
+
+    @property
+    def event_time(self) -> str:
+        """When the event happened."""
+        return self._values[self.schema.event_time]
+
+    @property
+    def fits(self) -> str:
+        """Whether the record surely fits."""
+        conditions = [*self._conditions, *map(self._rule, self.schema.rules)]
+        if self.schema.event_id and is_required(self.schema, self.schema.event_id):
+            conditions.append(f"{self.event_id} IS NOT NULL")
+        seconds = int(CLOCK_TOLERANCE.total_seconds())
+        conditions.append(f"{self.event_time} <= seen_at + INTERVAL {seconds} SECOND")
+        return "coalesce(" + " AND ".join(f"({condition})" for condition in conditions) + ", false)"
+
+    def _rule(self, rule: Rule) -> str:
+        text = f"CAST({self._values[rule.field]} AS VARCHAR)"
+        demands = [f"{text} IS NOT NULL"] if rule.required else []
+        if rule.pattern is not None:
+            demands.append(f"({text} IS NULL OR regexp_full_match({text}, {literal(rule.pattern)}))")
+        condition = rule.when or rule.unless
+        if condition is None:
+            return " AND ".join(demands)
+        among = ", ".join(map(literal, condition[1]))
+        matches = f"coalesce(CAST({self._values[condition[0]]} AS VARCHAR) IN ({among}), false)"
+        holds = matches if rule.when else f"NOT {matches}"
+        return f"NOT ({holds}) OR ({' AND '.join(demands)})"
+
+    def _walk(self, each: Field, parent: str, place: str | None, conditions: list[str]) -> str:
+        """Add the field's conditions and return its value; `place` is the struct it is in, None if optional."""
+        path = f"{parent}.{name(each.name)}"
+        kind = self._kind(path)
+        own: list[str] = []
+        inside = f"{place}.{name(each.name)}" if place and each.required else None
+        expression = self._value(each, path, inside, own)
+        present = " AND ".join(f"({condition})" for condition in own)
+        conditions.append(present if each.required else f"{kind} IS NULL OR {kind} = 'NULL' OR ({present})")
+        self._values[path.replace('"', "").removeprefix("$.")] = expression
+        return expression
+
+    def _value(self, each: Field, path: str, inside: str | None, conditions: list[str]) -> str:
+        kind = self._kind(path)
+        if isinstance(each.type, Struct):
+            conditions.append(f"{kind} = 'OBJECT'")
+            if inside is None:
+                self._loose_objects.append(path)
+            else:
+                self._note_loose(each.type, path)
+            parts = [
+                f"{name(inner.name)} := {self._walk(inner, path, inside, conditions)}" for inner in each.type.fields
+            ]
+            return f"CASE WHEN {kind} = 'OBJECT' THEN struct_pack({', '.join(parts)}) END"
+        if not isinstance(each.type, ScalarType):
+            conditions.append("false")  # arrays are decided item by item in Python
+            return "NULL"
+        text = inside or f"optional[{_index(self._optional, path)}]"
+        conditions.append(f"{kind} IN ({', '.join(map(literal, _ACCEPTED[each.type]))})")
+        conditions.extend(_value_conditions(text, each.type))
+        return _cast(text, each.type)
+
+    def _note_loose(self, struct: Struct, path: str) -> None:
+        # `json_transform_strict` notices a repeated name among the required ones only.
+        if not all(each.required for each in struct.fields):
+            self._loose_objects.append(path)
+
+    def _kind(self, path: str) -> str:
+        return f"kinds[{_index(self._kinds, path)}]"
+
+
+def _structure(fields: tuple[Field, ...]) -> str:
+    required = [each for each in fields if each.required]
+    return "{" + ",".join(f'"{each.name}":{_structure_of(each.type)}' for each in required) + "}"
+
+
+def _structure_of(kind: FieldType) -> str:
+    if isinstance(kind, Struct) and any(each.required for each in kind.fields):
+        return _structure(kind.fields)
+    return f'"{_TRANSFORMED.get(kind, "VARCHAR")}"' if isinstance(kind, ScalarType) else '"JSON"'
+
+
+def _index(paths: list[str], path: str) -> int:
+    if path not in paths:
+        paths.append(path)
+    return paths.index(path) + 1
+
+
+def _value_conditions(text: str, kind: ScalarType) -> list[str]:
+    value = _cast(text, kind)
+    if kind is ScalarType.LONG:
+        return [f"{value} IS NOT NULL"]
+    if kind is ScalarType.DOUBLE:
+        return [f"isfinite({value})"]
+    if kind is ScalarType.TIMESTAMP:
+        return [f"regexp_full_match({text}, {literal(TIMESTAMP_PATTERN)})", f"isfinite({value})"]
+    if kind is ScalarType.DATE:
+        return [f"regexp_full_match({text}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}')", f"isfinite({value})"]
+    return []
+
+
+_TRANSFORMED = {ScalarType.LONG: "BIGINT", ScalarType.DOUBLE: "DOUBLE", ScalarType.BOOLEAN: "BOOLEAN"}
+_DUCKDB_TYPES = {**_TRANSFORMED, ScalarType.TIMESTAMP: "TIMESTAMPTZ", ScalarType.DATE: "DATE"}
+
+
+def _cast(text: str, kind: ScalarType) -> str:
+    return f"TRY_CAST({text} AS {_DUCKDB_TYPES[kind]})" if kind in _DUCKDB_TYPES else text
+
+
+def _list(paths: list[str]) -> str:
+    return "[" + ", ".join(map(literal, paths)) + "]"

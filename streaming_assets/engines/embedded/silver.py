@@ -1,0 +1,206 @@
+"""Bronze to Silver and quarantine, one slice of batches at a time.
+
+Quarantine is committed before Silver. So what Silver contains up to its batch is complete in both tables,
+and after a crash between the two commits the next run skips what quarantine contains already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from streaming_assets.contract import EventSource
+from streaming_assets.engines.embedded.decide import MISFITS, decide
+from streaming_assets.engines.embedded.duck import count, event_columns, fetch, name, read_parquet
+from streaming_assets.engines.embedded.native import NativeCheck
+from streaming_assets.engines.embedded.slices import Slice, slices
+from streaming_assets.engines.embedded.transform import transform
+from streaming_assets.engines.protocol import Limits, Refined
+from streaming_assets.engines.sql import CARRIED
+from streaming_assets.lake import layout
+from streaming_assets.lake.schemas import COORDINATES, QUARANTINE, silver_schema
+from streaming_assets.lake.tables import LakeTable, open_or_create, open_table
+
+
+@dataclass
+class Refiner:
+    """Refines one source."""
+
+    connection: duckdb.DuckDBPyConnection
+    """Where SQL runs."""
+    source: EventSource
+    """The source."""
+    lake: Path
+    """Folder of the tables."""
+    limits: Limits
+    """How much is refined at once."""
+
+    def run(self) -> Iterator[Refined]:
+        """Refine what is new; see `Engine.refine`."""
+        source = self.source
+        bronze = open_table(layout.bronze(source), self.lake)
+        if bronze is None:
+            return
+        silver = open_or_create(source, layout.silver(source), self.lake, description=source.silver.description)
+        quarantine = open_or_create(
+            source, layout.quarantine(source), self.lake, description=f"{source.title}: records that do not fit"
+        )
+        for part in slices(bronze.files(newer_than=silver.batch), silver.batch, self.limits):
+            yield self._refine(part, silver, quarantine)
+
+    def _refine(self, part: Slice, silver: LakeTable, quarantine: LakeTable) -> Refined:
+        records = self.parse(part)
+        self.transform()
+        self._drop_quarantined(part, quarantine)
+        duplicates = self._mark_duplicates(silver)
+        quarantined = self._commit_quarantine(part, quarantine)
+        rows = self._silver_rows()
+        counts = {"records": records, "silver": rows.num_rows, "quarantined": quarantined, "duplicates": duplicates}
+        silver.append(rows, batch=part.upto, metadata=counts)
+        return Refined(batch=part.upto, **counts)
+
+    def parse(self, part: Slice, *, where: str = "true") -> int:
+        """Make the relations `fitting` (records that fit) and `misfits` from a slice; return its records."""
+        check = NativeCheck(self.source.schema)
+        columns = ", ".join(f"{expression} AS {name(column)}" for column, expression in check.columns)
+        places = ", ".join(f"{name(CARRIED[each])}" for each in ("topic", "partition", "offset", "batch"))
+        self.connection.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE parsed AS
+            WITH raw AS (
+                SELECT {", ".join(f"{name(each)} AS {name(CARRIED[each])}" for each in (*COORDINATES, "batch"))},
+                       coalesce("timestamp", ingested_at) AS seen_at, TRY(decode(value)) AS json
+                FROM {read_parquet(file.path for file in part.files)}
+                WHERE batch > {part.after} AND batch <= {part.upto} AND {where}
+            ),
+            read AS (
+                SELECT *, {check.kinds} AS kinds, {check.required} AS required, {check.optional} AS optional,
+                       {check.strict} AS strict
+                FROM raw
+            )
+            SELECT {columns}, {places}, seen_at AS _sa_seen_at, {check.event_id} AS _sa_event_id,
+                   {check.event_time} AS _sa_event_time, coalesce(strict, false) AND {check.fits} AS _sa_fits
+            FROM read
+            """
+        )
+        self._decide_doubtful(part)
+        return count(self.connection, "parsed")
+
+    def _decide_doubtful(self, part: Slice) -> None:
+        places = ", ".join(f"{name(CARRIED[each])} AS {name(each)}" for each in (*COORDINATES, "batch"))
+        self.connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE doubtful AS SELECT {places}, _sa_seen_at AS seen_at "
+            "FROM parsed WHERE NOT _sa_fits"
+        )
+        accepted, misfits = (
+            decide(self.connection, self.source, part) if count(self.connection, "doubtful") else (None, None)
+        )
+        self.connection.register("misfits", misfits if misfits is not None else MISFITS.empty_table())
+        native = "SELECT * EXCLUDE (_sa_fits, _sa_seen_at) FROM parsed WHERE _sa_fits"
+        if accepted is not None and accepted.num_rows:
+            self.connection.register("accepted", accepted)
+            native += " UNION ALL BY NAME SELECT * FROM accepted"
+        coordinates = "concat(_sa_partition, '-', _sa_offset)"
+        self.connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW fitting AS SELECT * REPLACE "
+            f"(coalesce(_sa_event_id, {coordinates}) AS _sa_event_id) FROM ({native})"
+        )
+
+    def transform(self) -> None:
+        """Run the plugin's Silver transform over `fitting`; its rows become the relation `refined`."""
+        columns = f"{event_columns(self.source.schema)}, {', '.join(map(name, CARRIED.values()))}"
+        self.connection.execute(f"CREATE OR REPLACE TEMP VIEW events AS SELECT {columns} FROM fitting")
+        transform(self.connection, self.source)
+
+    def _drop_quarantined(self, part: Slice, quarantine: LakeTable) -> None:
+        """After a crash between two commits: what is in quarantine already stays there and only there."""
+        if quarantine.batch <= part.after:
+            return
+        files = read_parquet(file.path for file in quarantine.files(newer_than=part.after))
+        self.connection.execute(
+            f"""
+            DELETE FROM refined USING {files} q
+            WHERE q.topic = refined.topic AND q."partition" = refined."partition" AND q."offset" = refined."offset"
+            """
+        )
+
+    def _mark_duplicates(self, silver: LakeTable) -> int:
+        """Make the relation `duplicates`: rows of `refined` whose event is in Silver, or twice in `refined`."""
+        self.connection.execute(
+            """
+            CREATE OR REPLACE TEMP TABLE duplicates AS
+            SELECT topic, "partition", "offset"
+            FROM refined JOIN (
+                SELECT event_id, event_time FROM refined GROUP BY ALL HAVING count(*) > 1
+            ) USING (event_id, event_time)
+            QUALIFY row_number() OVER (
+                PARTITION BY event_id, event_time ORDER BY batch, topic, "partition", "offset"
+            ) > 1
+            """
+        )
+        stored = self._files_with_times_of_refined(silver)
+        if stored:
+            self.connection.execute(
+                f"""
+                INSERT INTO duplicates
+                SELECT topic, "partition", "offset" FROM refined
+                SEMI JOIN (SELECT event_id, event_time FROM {read_parquet(stored)}) USING (event_id, event_time)
+                ANTI JOIN duplicates USING (topic, "partition", "offset")
+                """
+            )
+        return count(self.connection, "duplicates")
+
+    def _files_with_times_of_refined(self, silver: LakeTable) -> list[str]:
+        """Return the stored files whose range of event times holds the time of a new event."""
+        files = silver.files()
+        if not files:
+            return []
+        ranges = pa.table(
+            {
+                "path": [file.path for file in files],
+                "low": [file.low["event_time"] for file in files],
+                "high": [file.high["event_time"] for file in files],
+            }
+        )
+        self.connection.register("ranges", ranges)
+        rows = self.connection.execute(
+            """
+            SELECT DISTINCT path
+            FROM (SELECT DISTINCT event_time FROM refined) JOIN ranges ON event_time BETWEEN low AND high
+            """
+        ).fetchall()
+        return [path for (path,) in rows]
+
+    def _commit_quarantine(self, part: Slice, quarantine: LakeTable) -> int:
+        misfits = count(self.connection, "misfits")
+        if not misfits or quarantine.batch >= part.upto:
+            return misfits
+        rows = fetch(
+            self.connection,
+            f"""
+            SELECT {", ".join(name(column) for column in QUARANTINE.names)}
+            FROM misfits
+            JOIN {read_parquet(file.path for file in part.files)} USING (topic, "partition", "offset", batch)
+            WHERE batch > {quarantine.batch}
+            ORDER BY batch, topic, "partition", "offset"
+            """,
+        )
+        quarantine.append(rows.cast(QUARANTINE), batch=part.upto, metadata={"quarantined": rows.num_rows})
+        return misfits
+
+    def _silver_rows(self) -> pa.Table:
+        schema = silver_schema(self.source)
+        columns = [name(column) for column in schema.names if column != "event_date"]
+        rows = fetch(
+            self.connection,
+            f"""
+            SELECT {", ".join(columns)}, CAST(event_time AS DATE) AS event_date
+            FROM refined ANTI JOIN duplicates USING (topic, "partition", "offset")
+            ORDER BY event_time
+            """,
+        )
+        return rows.cast(schema)

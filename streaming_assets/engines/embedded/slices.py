@@ -1,0 +1,67 @@
+"""Which Bronze batches are refined together: as many as fit the limits, whole batches only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from streaming_assets.engines.protocol import Limits
+from streaming_assets.lake.tables import DataFile
+
+_COMPRESSION = 4
+"""How many bytes of values a stored byte stands for, taken low: the slice is then rather too small."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Consecutive Bronze batches."""
+
+    after: int
+    """The batch before the first."""
+    upto: int
+    """The last batch."""
+    files: tuple[DataFile, ...]
+    """The files that hold them."""
+
+
+def slices(files: Sequence[DataFile], after: int, limits: Limits) -> Iterator[Slice]:
+    """Cut the batches after `after` into slices.
+
+    Compaction puts several batches into one file; files whose batches overlap stay together, so that
+    every file is read once. A slice is never smaller than one file.
+    """
+    group: list[DataFile] = []
+    for files_together in _overlapping(files):
+        if group and not _within(limits, [*group, *files_together]):
+            yield _slice(group, after)
+            after = _last(group)
+            group = []
+        group.extend(files_together)
+    if group:
+        yield _slice(group, after)
+
+
+def _overlapping(files: Sequence[DataFile]) -> Iterator[list[DataFile]]:
+    together: list[DataFile] = []
+    for file in sorted(files, key=lambda file: (file.low["batch"], file.high["batch"])):
+        if together and file.low["batch"] > _last(together):
+            yield together
+            together = []
+        together.append(file)
+    if together:
+        yield together
+
+
+def _within(limits: Limits, files: Sequence[DataFile]) -> bool:
+    return (
+        sum(file.records for file in files) <= limits.records
+        and sum(file.size for file in files) * _COMPRESSION <= limits.bytes
+    )
+
+
+def _last(files: Sequence[DataFile]) -> int:
+    return max(int(file.high["batch"]) for file in files)
+
+
+def _slice(files: Sequence[DataFile], after: int) -> Slice:
+    return Slice(after=after, upto=_last(files), files=tuple(files))

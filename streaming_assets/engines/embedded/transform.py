@@ -1,0 +1,143 @@
+"""The plugin's Silver transform. A record it fails on goes to quarantine; the batch goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import duckdb
+import pyarrow as pa
+
+from streaming_assets.contract import EventSource
+from streaming_assets.engines.embedded.decide import MISFITS
+from streaming_assets.engines.embedded.duck import count, fetch, name
+from streaming_assets.engines.sql import CARRIED, DUCKDB, silver_query
+from streaming_assets.errors import PluginError
+from streaming_assets.fitting import Reason
+from streaming_assets.lake.schemas import silver_schema
+
+
+def transform(connection: duckdb.DuckDBPyConnection, source: EventSource) -> None:
+    """Transform the relation `events` to the table `refined`; add the records it fails on to `misfits`.
+
+    Raises:
+        PluginError: The transform fails whatever the record, or gives another number of rows.
+    """
+    evaluate = _by_function if source.silver.function is not None else _by_sql
+    try:
+        evaluate(connection, source, "events")
+    except _DEFINITION_ERRORS as error:
+        raise PluginError(
+            f"The Silver SQL of {source.name} can't run.",
+            found=_first_line(error),
+            meaning="nothing was written; Bronze has every record",
+            remedy=f"mend the plugin (`streaming-assets plugins check {source.name}`), then run the refresh again",
+        ) from error
+    except _RECORD_ERRORS:
+        _isolate(connection, source, evaluate)
+
+
+class RecordFailure(Exception):
+    """The transform fails on at least one record."""
+
+
+_DEFINITION_ERRORS = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
+_RECORD_ERRORS = (duckdb.Error, pa.ArrowInvalid, RecordFailure)
+
+
+_Evaluate = Callable[[duckdb.DuckDBPyConnection, EventSource, str], None]
+
+
+def _by_sql(connection: duckdb.DuckDBPyConnection, source: EventSource, relation: str) -> None:
+    query = silver_query(source, DUCKDB)
+    if relation != "events":
+        query = f"WITH events AS (SELECT * FROM {relation}) {query}"
+    _store(connection, source, query)
+
+
+def _by_function(connection: duckdb.DuckDBPyConnection, source: EventSource, relation: str) -> None:
+    rows = fetch(connection, f"SELECT * FROM {relation}")
+    carried = list(CARRIED.values())
+    function = source.silver.function
+    try:
+        result = function(rows.drop_columns(carried)) if function else rows
+    except Exception as error:
+        raise RecordFailure(f"{type(error).__name__}: {error}") from error
+    if not isinstance(result, pa.Table) or result.num_rows != rows.num_rows:
+        found = f"{result.num_rows} rows" if isinstance(result, pa.Table) else type(result).__name__
+        raise PluginError(
+            f"The Silver function of {source.name} did not give one row for each event.",
+            found=found,
+            expected=f"a pyarrow.Table of {rows.num_rows} rows",
+            meaning="nothing was written; Bronze has every record",
+            remedy="mend the function, then run the refresh again",
+        )
+    for column, inside in CARRIED.items():
+        result = result.append_column(column, rows.column(inside))
+    connection.register("function_result", result)
+    _store(connection, source, "SELECT * FROM function_result")
+
+
+def _store(connection: duckdb.DuckDBPyConnection, source: EventSource, query: str) -> None:
+    schema = silver_schema(source)
+    kinds = connection.from_arrow(schema.empty_table())
+    casts = ", ".join(
+        f"CAST({name(column)} AS {kind}) AS {name(column)}"
+        for column, kind in zip(kinds.columns, kinds.types, strict=True)
+        if column != "event_date"
+    )
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE refined AS SELECT {casts} FROM ({query})")
+    required = [name(column.name) for column in source.silver.columns if column.required]
+    if required:
+        missing = " OR ".join(f"{column} IS NULL" for column in required)
+        if count(connection, f"refined WHERE {missing}"):
+            raise RecordFailure(f"a required column is null ({', '.join(required)})")
+
+
+def _isolate(connection: duckdb.DuckDBPyConnection, source: EventSource, evaluate: _Evaluate) -> None:
+    """Find the records that fail by halving; keep the rows of all others."""
+    connection.execute("CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER () AS _sa_row FROM events")
+    total = count(connection, "numbered")
+    done: list[pa.Table] = []
+    failed: list[tuple[int, str]] = []
+    ranges = [(1, total)] if total else []
+    while ranges:
+        low, high = ranges.pop()
+        connection.execute(
+            "CREATE OR REPLACE TEMP VIEW some_events AS SELECT * EXCLUDE (_sa_row) FROM numbered "
+            f"WHERE _sa_row BETWEEN {low} AND {high}"
+        )
+        try:
+            evaluate(connection, source, "some_events")
+        except _RECORD_ERRORS as error:
+            if low == high:
+                failed.append((low, _first_line(error)))
+            else:
+                middle = (low + high) // 2
+                ranges += [(low, middle), (middle + 1, high)]
+        else:
+            done.append(fetch(connection, "SELECT * FROM refined"))
+    _keep(connection, source, done, failed)
+
+
+def _keep(
+    connection: duckdb.DuckDBPyConnection, source: EventSource, done: list[pa.Table], failed: list[tuple[int, str]]
+) -> None:
+    empty = silver_schema(source).empty_table().drop_columns(["event_date"])
+    connection.register("kept", pa.concat_tables(done) if done else empty)
+    connection.execute("CREATE OR REPLACE TEMP TABLE refined AS SELECT * FROM kept")
+    kinds = pa.schema([("_sa_row", pa.int64()), ("detail", pa.string())])
+    connection.register("failed", pa.table([[row for row, _ in failed], [why for _, why in failed]], schema=kinds))
+    misfits = fetch(
+        connection,
+        f"""
+        SELECT * FROM misfits
+        UNION ALL
+        SELECT _sa_topic, _sa_partition, _sa_offset, _sa_batch, '{Reason.SILVER_FAILED}', NULL, detail
+        FROM numbered JOIN failed USING (_sa_row)
+        """,
+    )
+    connection.register("misfits", misfits.cast(MISFITS))
+
+
+def _first_line(error: Exception) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

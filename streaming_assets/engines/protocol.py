@@ -1,0 +1,158 @@
+"""What every engine can do. The layers decide what is to be done; an engine computes and commits it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from streaming_assets.contract import EventSource, GoldTable
+from streaming_assets.lake.positions import Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestPlan:
+    """A range of Kafka offsets that is to be in Bronze."""
+
+    source: EventSource
+    """The source."""
+    start: Position
+    """Where to begin, with the identity of cluster and topic."""
+    end: Mapping[int, int]
+    """First offset by partition that is not wanted any more."""
+    first_batch: int
+    """Number of the first commit; it fences: Bronze must contain the batch before and no later one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingested:
+    """One Bronze commit."""
+
+    batch: int
+    """Its number."""
+    records: int
+    """How many records it holds."""
+    position: Position
+    """What comes next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refined:
+    """One step of Silver: a slice of Bronze batches is in Silver and quarantine."""
+
+    batch: int
+    """Last batch of the slice."""
+    records: int
+    """Bronze records of the slice."""
+    silver: int
+    """Rows that went to Silver."""
+    quarantined: int
+    """Rows that went to quarantine."""
+    duplicates: int
+    """Records whose event is in Silver already, or twice in the slice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aggregated:
+    """One Gold commit."""
+
+    table: str
+    """Name of the Gold table."""
+    batch: int
+    """Last batch the table contains now."""
+    rows: int
+    """Rows that were written."""
+    ranges: int | None
+    """How many ranges of windows or keys were replaced; None if the whole table was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """What the tables of a source say when they are counted against each other, up to Silver's batch."""
+
+    bronze: int
+    """Bronze rows."""
+    silver: int
+    """Silver rows."""
+    quarantine: int
+    """Quarantined rows."""
+    duplicates: int
+    """Bronze rows in neither table, whose event another Bronze row brought to Silver."""
+    lost: int
+    """Bronze rows in neither table, whose event is in neither."""
+    repeated_records: int
+    """Kafka records that are in Bronze more than once."""
+    repeated_events: int
+    """Events (id and time) that are in Silver more than once."""
+    repeated_ids: int
+    """Event ids in Silver with more than one row."""
+    in_both: int
+    """Records that are in Silver and in quarantine."""
+    foreign: int
+    """Rows of Silver and quarantine that come from no Bronze row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoldAudit:
+    """A Gold table compared with its computation from all of Silver."""
+
+    table: str
+    """Name of the Gold table."""
+    rows: int
+    """Rows it has."""
+    missing: int
+    """Rows of the full computation that it lacks."""
+    unexpected: int
+    """Rows it has that the full computation does not give."""
+
+
+ReadProgress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much an engine takes at once."""
+
+    records: int
+    """Most records in one batch."""
+    bytes: int
+    """Most bytes of keys and values in one batch."""
+
+
+@dataclass(slots=True)
+class Clock:
+    """Where ingestion times come from; tests set it."""
+
+    now: Callable[[], datetime] = field(default=lambda: datetime.now().astimezone())
+
+
+class Engine(Protocol):
+    """Computes and commits the tables of a source. Every commit is idempotent and fenced by its batch."""
+
+    name: str
+    """The engine's name in the settings."""
+
+    def ingest(self, plan: IngestPlan) -> Iterator[Ingested]:
+        """Copy records from Kafka to Bronze, one commit a batch, bounded in records and bytes."""
+        ...
+
+    def refine(self, source: EventSource) -> Iterator[Refined]:
+        """Bring the Bronze batches that Silver and quarantine do not contain into them, slice by slice."""
+        ...
+
+    def aggregate(self, source: EventSource, table: GoldTable) -> Aggregated | None:
+        """Bring a Gold table up to Silver's batch; None if it was there already."""
+        ...
+
+    def audit(self, source: EventSource) -> Audit:
+        """Count the tables of a source against each other, record by record."""
+        ...
+
+    def audit_gold(self, source: EventSource, table: GoldTable) -> GoldAudit:
+        """Compare a Gold table with its computation from all of Silver, row by row."""
+        ...
+
+    def close(self) -> None:
+        """Release what the engine holds."""
+        ...

@@ -1,0 +1,90 @@
+"""A refresh: everything a source's topic holds goes through Bronze and Silver to all Gold tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from streaming_assets.contract import EventSource, GoldTable
+from streaming_assets.engines.protocol import Aggregated, Engine, Ingested, Refined
+from streaming_assets.kafka.connection import Connection
+from streaming_assets.kafka.topics import ensure_topic
+from streaming_assets.lake.lock import source_lock
+from streaming_assets.layers.bronze import plan_ingest
+from streaming_assets.settings import Settings
+
+Step = Ingested | Refined | Aggregated
+"""One commit, or two where Silver and quarantine go together."""
+
+
+class SourceRefresh:
+    """Refreshes the tables of one source; a table can also be refreshed alone, as Dagster does it."""
+
+    def __init__(
+        self,
+        source: EventSource,
+        settings: Settings,
+        engine: Engine,
+        connection: Connection,
+        *,
+        on_wait: Callable[[], None] | None = None,
+    ) -> None:
+        """Remember what is refreshed by what.
+
+        Args:
+            source: The source.
+            settings: The settings.
+            engine: What computes and commits.
+            connection: The broker.
+            on_wait: Called once if another process refreshes the source and this one has to wait.
+        """
+        self.source = source
+        self._settings = settings
+        self._engine = engine
+        self._connection = connection
+        self._on_wait = on_wait
+
+    def run(self) -> Iterator[Step]:
+        """Refresh all tables, yielding after every commit; nothing is yielded, or committed, if nothing is new.
+
+        Raises:
+            TableBusy: Another process on this machine refreshes the source and does not finish in time.
+            StreamingAssetsError: What went wrong; everything committed before stays and is not done again.
+        """
+        with self._lock():
+            yield from self._ingest()
+            yield from self._engine.refine(self.source)
+            for table in self.source.gold:
+                yield from self._aggregate(table)
+
+    def bronze(self) -> Iterator[Ingested]:
+        """Refresh Bronze alone; raises as `run`."""
+        with self._lock():
+            yield from self._ingest()
+
+    def silver(self) -> Iterator[Refined]:
+        """Refresh Silver and quarantine alone; raises as `run`."""
+        with self._lock():
+            yield from self._engine.refine(self.source)
+
+    def gold(self, table: GoldTable) -> Iterator[Aggregated]:
+        """Refresh one Gold table alone; raises as `run`."""
+        with self._lock():
+            yield from self._aggregate(table)
+
+    def _ingest(self) -> Iterator[Ingested]:
+        ensure_topic(self._connection, self.source.topic)
+        plan = plan_ingest(self.source, self._connection, self._settings.lake_path)
+        if plan is not None:
+            yield from self._engine.ingest(plan)
+
+    def _aggregate(self, table: GoldTable) -> Iterator[Aggregated]:
+        aggregated = self._engine.aggregate(self.source, table)
+        if aggregated is not None:
+            yield aggregated
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        settings = self._settings
+        with source_lock(settings.home, self.source.name, timeout=settings.lock_timeout_seconds, on_wait=self._on_wait):
+            yield
