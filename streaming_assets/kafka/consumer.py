@@ -6,10 +6,10 @@ itself. Partitions are assigned, nothing is committed.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Self
 
@@ -86,6 +86,9 @@ class RecordReader:
     def __exit__(self, *_: object) -> None:
         self._closed.set()
         self._thread.join()
+        with contextlib.suppress(queue.Empty):
+            self._batches.get_nowait()
+        self._batches.put(None)  # there is nothing more for whoever still asks
 
     def __iter__(self) -> Iterator[RecordBatch]:
         return self
@@ -106,7 +109,7 @@ class RecordReader:
     def _run(self) -> None:
         end: BaseException | None = None
         try:
-            with closing(self._read()) as batches:
+            with contextlib.closing(self._read()) as batches:
                 for batch in batches:
                     self._hand_over(batch)
         except BaseException as error:  # noqa: BLE001 - the caller's thread raises it
