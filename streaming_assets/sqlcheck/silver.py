@@ -1,0 +1,85 @@
+"""Checks on Silver SQL: every event becomes one row, and no row depends on another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sqlglot import exp
+
+from streaming_assets.contract import EventSchema, Field
+from streaming_assets.errors import Fault
+from streaming_assets.sqlcheck.arguments import argument_problems
+from streaming_assets.sqlcheck.functions import function_problems
+from streaming_assets.sqlcheck.guards import passed_rule
+from streaming_assets.sqlcheck.problems import Problem, snippet
+from streaming_assets.sqlcheck.query import Query, Unreadable, read_query, resolve
+from streaming_assets.sqlcheck.relations import EVENTS, relation
+from streaming_assets.sqlcheck.result import result_problems
+
+_CLAUSES = {
+    "with_": "WITH",
+    "joins": "JOIN",
+    "laterals": "LATERAL VIEW",
+    "where": "WHERE",
+    "group": "GROUP BY",
+    "having": "HAVING",
+    "qualify": "QUALIFY",
+    "windows": "WINDOW",
+    "distinct": "DISTINCT",
+    "order": "ORDER BY",
+    "sort": "SORT BY",
+    "cluster": "CLUSTER BY",
+    "distribute": "DISTRIBUTE BY",
+    "limit": "LIMIT",
+    "offset": "OFFSET",
+    "hint": "a hint",
+    "sample": "TABLESAMPLE",
+    "pivots": "PIVOT",
+}
+
+_NOT_ROW_WISE = (exp.AggFunc, exp.Window, exp.UDTF, exp.Explode, exp.Subquery, exp.Exists)
+
+_ROW_WISE = "one row for every event: `SELECT … FROM events` and nothing more"
+
+
+def silver_faults(sql: str, schema: EventSchema, columns: Sequence[Field], where: str) -> list[Fault]:
+    """Check Silver SQL against the event's fields and the declared columns.
+
+    Args:
+        sql: The query.
+        schema: What an event looks like; its fields are the columns of `events`.
+        columns: Declared columns of the Silver table.
+        where: Where the query stands in the definition.
+    """
+    return [Fault(where, problem.found, problem.expected) for problem in _problems(sql, schema, columns)]
+
+
+def _problems(sql: str, schema: EventSchema, columns: Sequence[Field]) -> list[Problem]:
+    try:
+        query = read_query(sql)
+        functions = list(function_problems(query))
+        structure = list(_structure(query))
+        if structure:
+            return [*structure, *functions]
+        resolved = resolve(query, EVENTS, relation(schema.fields))
+    except Unreadable as unreadable:
+        return [unreadable.problem]
+    arguments = dict.fromkeys(argument_problems(resolved.tree, lambda text: passed_rule(text, schema.rules)))
+    return [*functions, *resolved.problems, *arguments, *result_problems(resolved.tree, columns)]
+
+
+def _structure(query: Query) -> Iterator[Problem]:
+    tree = query.parsed
+    for key, name in _CLAUSES.items():
+        if tree.args.get(key):
+            yield Problem(found=name, expected=_ROW_WISE)
+    source = tree.args.get("from_")
+    table = source.this if source is not None else None
+    if not isinstance(table, exp.Table) or table.name.lower() != EVENTS or table.db:
+        found = f"FROM {table.sql('spark')}" if table is not None else "no FROM"
+        yield Problem(found=found, expected=f"FROM {EVENTS}")
+    elif table.args.get("sample") or table.args.get("pivots") or table.args.get("joins"):
+        yield Problem(found=table.sql("spark"), expected=f"FROM {EVENTS}")
+    for node in tree.find_all(*_NOT_ROW_WISE):
+        if not isinstance(node.parent, exp.Window):
+            yield Problem(found=snippet(node), expected=_ROW_WISE)

@@ -1,0 +1,63 @@
+"""Checks on what a source is called, whose it is, and its topic."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+from streaming_assets.contract import EventSchema, EventSource, Topic
+from streaming_assets.errors import Fault
+from streaming_assets.validation.names import identifier_faults, path_faults
+
+RESERVED_NAMES = frozenset(
+    {
+        "kafka",
+        "dagster",
+        "dashboard",
+        "lake",
+        "home",
+        "engine",
+        "batch",
+        "memory",
+        "threads",
+        "pseudonym",
+        "quarantine",
+        "freshness",
+        "vacuum",
+        "lock",
+        "disabled",
+    }
+)
+"""First words of settings: a source of such a name would take `STREAMING_ASSETS_<NAME>_…` for its options."""
+
+_TOPIC_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+_OWNER = re.compile(r"[^@\s:]+@[^@\s:]+\.[^@\s:.]+|team:[A-Za-z0-9_.-]+")
+_SHORTEST_RETENTION = timedelta(milliseconds=1)
+
+
+def check_identity(source: EventSource) -> Iterator[Fault]:
+    """Check names, texts and owners."""
+    yield from identifier_faults("name", source.name)
+    if source.name in RESERVED_NAMES:
+        yield Fault("name", repr(source.name), "a name that is not the first word of a setting")
+    for where, text in (("title", source.title), ("description", source.description)):
+        if not text.strip():
+            yield Fault(where, "no text", "some words for people")
+    for index, owner in enumerate(source.owners):
+        if not _OWNER.fullmatch(owner):
+            yield Fault(f"owners[{index}]", repr(owner), "an e-mail address, or team:<name>")
+
+
+def check_topic(topic: Topic, schema: EventSchema) -> Iterator[Fault]:
+    """Check a topic by Kafka's rules (`org.apache.kafka.common.internals.Topic`)."""
+    if not _TOPIC_NAME.fullmatch(topic.name) or topic.name in {".", ".."}:
+        yield Fault("topic.name", repr(topic.name), "1 to 249 letters, digits, '.', '_' or '-', not '.' or '..'")
+    if topic.partitions < 1:
+        yield Fault("topic.partitions", str(topic.partitions), "at least 1")
+    if topic.retention is not None and topic.retention < _SHORTEST_RETENTION:
+        yield Fault("topic.retention", str(topic.retention), "a time of at least a millisecond")
+    if topic.retention is not None and "retention.ms" in topic.config:
+        yield Fault("topic.config", "retention.ms beside `retention`", "one of the two")
+    if topic.key is not None:
+        yield from path_faults("topic.key", topic.key, schema.fields)
