@@ -71,7 +71,7 @@ class Auditor:
         if not total or bronze is None:
             return 0, 0
         duplicates = 0
-        (first,) = connection.execute("SELECT min(batch) - 1 FROM leftover").fetchone() or (0,)
+        (first,) = connection.sql("SELECT min(batch) - 1 FROM leftover").fetchall()[0]
         files = [file for file in bronze.files(newer_than=first) if file.low["batch"] <= upto]
         for part in slices(files, first, self.refiner.limits):
             self.refiner.parse(part, where=f"({_PLACE}) IN (SELECT ({_PLACE}) FROM leftover)")

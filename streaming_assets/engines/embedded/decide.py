@@ -41,7 +41,7 @@ def decide(connection: duckdb.DuckDBPyConnection, source: EventSource, part: Sli
     Returns:
         The records that fit, as `accepted_schema`, and those that do not, as `MISFITS`.
     """
-    rows = connection.execute(
+    rows = connection.sql(
         f"""
         SELECT d.*, b.value
         FROM doubtful d

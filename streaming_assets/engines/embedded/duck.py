@@ -47,13 +47,12 @@ def _set_pseudonym_key(connection: duckdb.DuckDBPyConnection, key: bytes) -> Non
 
 def fetch(connection: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
     """Run a query and return its rows."""
-    return connection.execute(query).to_arrow_table()
+    return connection.sql(query).to_arrow_table()
 
 
 def count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
     """Count the rows of a relation: a name, or a query in parentheses."""
-    row = connection.execute(f"SELECT count(*) FROM {relation}").fetchone()
-    return int(row[0]) if row else 0
+    return int(connection.sql(f"SELECT count(*) FROM {relation}").fetchall()[0][0])
 
 
 def pseudonym(text: str) -> str:
