@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
@@ -12,8 +11,8 @@ from streaming_assets.sqlcheck import gold_faults
 from streaming_assets.sqlcheck.problems import one_of
 from streaming_assets.validation.charts import check_chart
 from streaming_assets.validation.names import column_faults, identifier_faults, repeated
+from streaming_assets.windows import window_length
 
-_WINDOW = re.compile(r"([1-9][0-9]{0,8}) (second|minute|hour|day)s?")
 _DAY = timedelta(days=1)
 
 
@@ -57,13 +56,14 @@ def _keys(table: GoldTable, where: str) -> Iterator[Fault]:
 
 
 def _windowed(table: GoldTable, window: str, where: str) -> Iterator[Fault]:
-    match = _WINDOW.fullmatch(window)
-    length = timedelta(**{f"{match[2]}s": int(match[1])}) if match else None
-    if length is None:
+    try:
+        length = window_length(window)
+    except (ValueError, OverflowError):
         expected = "a whole number and a unit: `10 seconds`, `1 minute`, `6 hours`, `1 day`"
         yield Fault(f"{where}.window", repr(window), expected)
-    elif _DAY % length and length % _DAY:
-        yield Fault(f"{where}.window", repr(window), "a length that divides a day, or whole days")
+    else:
+        if _DAY % length and length % _DAY:
+            yield Fault(f"{where}.window", repr(window), "a length that divides a day, or whole days")
     types = {column.name: column.type for column in table.columns}
     for name in ("window_start", "window_end"):
         if types.get(name) is not ScalarType.TIMESTAMP:
