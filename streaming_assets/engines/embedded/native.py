@@ -32,16 +32,15 @@ class NativeCheck:
     """The schema that is checked."""
     _kinds: list[str] = field(default_factory=list)
     _optional: list[str] = field(default_factory=list)
-    _loose_objects: list[str] = field(default_factory=list)
+    _loose: dict[str, list[str]] = field(default_factory=dict)
     _conditions: list[str] = field(default_factory=list)
     _values: dict[str, str] = field(default_factory=dict)
     _columns: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Walk the schema once."""
-        root = Struct(fields=self.schema.fields)
         self._conditions.append(f"{self._kind('$')} = 'OBJECT'")
-        self._note_loose(root, "$")
+        self._note_loose(Struct(fields=self.schema.fields), "$", required=True)
         for each in self.schema.fields:
             expression = self._walk(each, "$", "required", self._conditions)
             self._columns.append((each.name, expression))
@@ -67,8 +66,7 @@ class NativeCheck:
         short = f"strlen(json) <= {2 * MAX_DEPTH}"  # every level takes two brackets
         brackets = "length(json) - length(replace(json, '{0}', ''))"
         shallow = f"{brackets.format('{')} + {brackets.format('[')} <= {MAX_DEPTH}"
-        keys = [f"TRY(json_keys(json, {literal(path)}))" for path in self._loose_objects]
-        unique = [f"coalesce(len(list_distinct({key})) = len({key}), true)" for key in keys]
+        unique = [_unique(path, names) for path, names in self._loose.items()]
         lenient = f"regexp_matches(json, {literal(_LENIENT)})"
         return " AND ".join([f"NOT {lenient}", f"({short} OR {shallow})", *unique])
 
@@ -127,10 +125,7 @@ class NativeCheck:
         kind = self._kind(path)
         if isinstance(each.type, Struct):
             conditions.append(f"{kind} = 'OBJECT'")
-            if inside is None:
-                self._loose_objects.append(path)
-            else:
-                self._note_loose(each.type, path)
+            self._note_loose(each.type, path, required=inside is not None)
             parts = [
                 f"{name(inner.name)} := {self._walk(inner, path, inside, conditions)}" for inner in each.type.fields
             ]
@@ -143,10 +138,11 @@ class NativeCheck:
         conditions.extend(_value_conditions(text, each.type))
         return _cast(text, each.type)
 
-    def _note_loose(self, struct: Struct, path: str) -> None:
+    def _note_loose(self, struct: Struct, path: str, *, required: bool) -> None:
         # `json_transform_strict` notices a repeated name among the required ones only.
-        if not all(each.required for each in struct.fields):
-            self._loose_objects.append(path)
+        names = [each.name for each in struct.fields if not (each.required and required)]
+        if names:
+            self._loose[path] = names
 
     def _kind(self, path: str) -> str:
         return f"kinds[{_index(self._kinds, path)}]"
@@ -161,6 +157,12 @@ def _structure_of(kind: FieldType) -> str:
     if isinstance(kind, Struct) and any(each.required for each in kind.fields):
         return _structure(kind.fields)
     return f'"{_TRANSFORMED.get(kind, "VARCHAR")}"' if isinstance(kind, ScalarType) else '"JSON"'
+
+
+def _unique(path: str, names: list[str]) -> str:
+    among = ", ".join(map(literal, names))
+    found = f"list_filter(TRY(json_keys(json, {literal(path)})), lambda key: key IN ({among}))"
+    return f"coalesce(len({found}) = len(list_distinct({found})), true)"
 
 
 def _index(paths: list[str], path: str) -> int:

@@ -6,7 +6,8 @@ and after a crash between the two commits the next run skips what quarantine con
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,19 +50,35 @@ class Refiner:
         quarantine = open_or_create(
             source, layout.quarantine(source), self.lake, description=f"{source.title}: records that do not fit"
         )
-        for part in slices(bronze.files(newer_than=silver.batch), silver.batch, self.limits):
-            yield self._refine(part, silver, quarantine)
+        parts = slices(bronze.files(newer_than=silver.batch), silver.batch, self.limits)
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit") as committer:
+            committing: Future[Refined] | None = None
+            for part in parts:
+                records = self.parse(part)
+                self.transform()
+                # What follows compares with Silver, so the slice before has to be in it; only parsing runs ahead.
+                if committing is not None:
+                    yield committing.result()
+                committing = committer.submit(self._separate(part, records, silver, quarantine))
+            if committing is not None:
+                yield committing.result()
 
-    def _refine(self, part: Slice, silver: LakeTable, quarantine: LakeTable) -> Refined:
-        records = self.parse(part)
-        self.transform()
+    def _separate(self, part: Slice, records: int, silver: LakeTable, quarantine: LakeTable) -> Callable[[], Refined]:
+        """Tell duplicates and misfits from new rows; return what commits them."""
         self._drop_quarantined(part, quarantine)
         duplicates = self._mark_duplicates(silver)
-        quarantined = self._commit_quarantine(part, quarantine)
+        quarantined = count(self.connection, "misfits")
+        misfits = self._quarantine_rows(part, quarantine) if quarantined and quarantine.batch < part.upto else None
         rows = self._silver_rows()
         counts = {"records": records, "silver": rows.num_rows, "quarantined": quarantined, "duplicates": duplicates}
-        silver.append(rows, batch=part.upto, metadata=counts)
-        return Refined(batch=part.upto, **counts)
+
+        def commit() -> Refined:
+            if misfits is not None:
+                quarantine.append(misfits, batch=part.upto, metadata={"quarantined": misfits.num_rows})
+            silver.append(rows, batch=part.upto, metadata=counts)
+            return Refined(batch=part.upto, **counts)
+
+        return commit
 
     def parse(self, part: Slice, *, where: str = "true") -> int:
         """Make the relations `fitting` (records that fit) and `misfits` from a slice; return its records."""
@@ -175,10 +192,7 @@ class Refiner:
         ).fetchall()
         return [path for (path,) in rows]
 
-    def _commit_quarantine(self, part: Slice, quarantine: LakeTable) -> int:
-        misfits = count(self.connection, "misfits")
-        if not misfits or quarantine.batch >= part.upto:
-            return misfits
+    def _quarantine_rows(self, part: Slice, quarantine: LakeTable) -> pa.Table:
         rows = fetch(
             self.connection,
             f"""
@@ -189,8 +203,7 @@ class Refiner:
             ORDER BY batch, topic, "partition", "offset"
             """,
         )
-        quarantine.append(rows.cast(QUARANTINE), batch=part.upto, metadata={"quarantined": rows.num_rows})
-        return misfits
+        return rows.cast(QUARANTINE)
 
     def _silver_rows(self) -> pa.Table:
         schema = silver_schema(self.source)
