@@ -96,7 +96,7 @@ class _Resolver(PythonResolver):
 def download(coordinates: Sequence[str], repository: Path, on_progress: Callable[[str], None] | None) -> list[Path]:
     """Bring the jars of `coordinates` and of all they need at run time into the Maven repository `repository`.
 
-    Repositories come from jgo's own settings file, where there is one, and Maven Central; proxies from the
+    Repositories come from jgo's own settings file, where there is one, then Maven Central; proxies from the
     environment. Files that a killed download cut short are fetched again.
 
     Args:
@@ -131,10 +131,11 @@ def _display(on_progress: Callable[[str], None] | None) -> Iterator[Callable[[st
 
 
 def _maven(repository: Path, progress: _Progress) -> MavenContext:
+    mirrors = GlobalSettings.load().repositories
     return MavenContext(
         resolver=_Resolver(progress_callback=progress.file),
         repo_cache=repository,
-        remote_repos={**GlobalSettings.load().repositories, "central": MAVEN_CENTRAL_URL},
+        remote_repos={**mirrors, "central": mirrors.get("central", MAVEN_CENTRAL_URL)},
         timeout=_TIMEOUT_SECONDS,
     )
 

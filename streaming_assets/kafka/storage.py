@@ -71,6 +71,7 @@ _SMALL = {
     "num.recovery.threads.per.data.dir": "2",
     "log.cleaner.dedupe.buffer.size": str(16 * 2**20),  # the default takes a quarter of our heap
     "broker.heartbeat.interval.ms": "500",  # a starting broker is let in at a heartbeat
+    "broker.session.timeout.ms": "3000",  # after a crash, the new broker is let in when the old one counts as gone
 }
 
 

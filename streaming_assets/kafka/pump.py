@@ -1,0 +1,134 @@
+"""From a producer to a topic: asks for events, publishes them, waits for as long as the producer says."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+from streaming_assets.contract import Batch, Event, Producer
+from streaming_assets.errors import PluginError, StreamingAssetsError
+from streaming_assets.kafka.publisher import Publisher
+
+_PART_EVENTS = 1_000
+_PART_SECONDS = 0.1
+
+Progress = Callable[[int, str | None], None]
+"""Told the number of events published so far, and the producer's note."""
+
+
+def pump(  # noqa: PLR0913 - each of them is a choice of the person who produces
+    producer: Producer,
+    publisher: Publisher,
+    *,
+    rate: float | None = None,
+    limit: int | None = None,
+    stop: threading.Event,
+    on_progress: Progress | None = None,
+) -> int:
+    """Publish what a producer brings until it has no more, `limit` is reached or `stop` is set.
+
+    What was accepted is delivered in every case, also when the producer fails: it is flushed before the error is
+    raised. The producer is closed.
+
+    Args:
+        producer: Brings the events.
+        publisher: Takes them.
+        rate: Most events per second, on average and within any tenth of a second; None for no limit.
+        limit: Number of events after which to end, exactly.
+        stop: Ends the loop soon after it is set, also in the middle of a wait.
+        on_progress: Told about every batch.
+
+    Returns:
+        The number of events that Kafka has acknowledged.
+
+    Raises:
+        PluginError: The producer raised, or gave back something it may not.
+        DeliveryError: Kafka did not take some events.
+    """
+    before = publisher.delivered
+    pace = _Pace(rate, stop)
+    published = 0
+    with _closing(producer):
+        try:
+            while not stop.is_set() and published != limit:
+                batch = _next_batch(producer)
+                _tell(on_progress, published, batch.note)
+                for part in pace.parts(batch.events if limit is None else batch.events[: limit - published]):
+                    with _blamed(producer, "publishing its events"):
+                        publisher.publish(part)
+                    published += len(part)
+                    _tell(on_progress, published, batch.note)
+                if batch.poll_after is None:
+                    break
+                if batch.poll_after > 0 and published != limit:
+                    publisher.flush()  # a fault shows now, and not after the wait
+                    stop.wait(batch.poll_after)
+        finally:
+            publisher.flush()
+    return publisher.delivered - before
+
+
+class _Pace:
+    """Cuts events into parts, each at its time. A pause is not made up for by a burst."""
+
+    def __init__(self, rate: float | None, stop: threading.Event) -> None:
+        self._rate = rate
+        self._stop = stop
+        self._next = 0.0
+        self._size = _PART_EVENTS if rate is None else max(1, min(_PART_EVENTS, int(rate * _PART_SECONDS)))
+
+    def parts(self, events: Sequence[Event]) -> Iterator[Sequence[Event]]:
+        """Yield parts of the events until `stop` is set."""
+        for begin in range(0, len(events), self._size):
+            part = events[begin : begin + self._size]
+            if self._rate is not None:
+                self._next = max(self._next, time.monotonic())
+                self._stop.wait(self._next - time.monotonic())
+                self._next += len(part) / self._rate
+            if self._stop.is_set():
+                return
+            yield part
+
+
+def _next_batch(producer: Producer) -> Batch:
+    with _blamed(producer, "asking it for events"):
+        batch = producer.next_batch()
+        if not isinstance(batch, Batch):
+            raise TypeError(f"next_batch() gave back {type(batch).__name__} instead of Batch")
+        if not isinstance(batch.events, Sequence):
+            raise TypeError(f"the events of a batch are {type(batch.events).__name__} instead of a sequence")
+        return batch
+
+
+def _tell(on_progress: Progress | None, published: int, note: str | None) -> None:
+    if on_progress is not None:
+        on_progress(published, note)
+
+
+@contextmanager
+def _closing(producer: Producer) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):  # the first error is the one to mend
+            producer.close()
+        raise
+    with _blamed(producer, "closing it"):
+        producer.close()
+
+
+@contextmanager
+def _blamed(producer: Producer, moment: str) -> Iterator[None]:
+    try:
+        yield
+    except StreamingAssetsError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"The producer {type(producer).__qualname__} failed while {moment}.",
+            found=f"{type(error).__name__}: {error}",
+            meaning="the events that it brought before were delivered",
+            remedy="mend the plugin that makes it",
+        ) from error

@@ -1,0 +1,89 @@
+import functools
+import http.server
+import json
+import shutil
+import threading
+
+import pytest
+
+from streaming_assets.errors import BrokerError
+from streaming_assets.kafka.jars import jar_cache, kafka_jars
+
+
+@pytest.fixture
+def mirror(broker, tmp_path, monkeypatch):
+    """A Maven repository on this machine made of the jars that the broker runs with; gives the paths asked for."""
+    asked = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_request(self, code="-", size="-"):
+            asked.append(self.path)
+
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Handler, directory=str(jar_cache() / "repository"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        _configure(tmp_path, monkeypatch, server.server_port)
+        yield asked
+        server.shutdown()
+
+
+def _configure(folder, monkeypatch, port):
+    settings = folder / "jgo.conf"
+    settings.write_text(f"[repositories]\ncentral = http://127.0.0.1:{port}\n")
+    monkeypatch.setenv("JGO_CONFIG_FILE", str(settings))
+
+
+@pytest.mark.broker
+def test_complete_cache_is_used_without_asking_anyone(mirror):
+    """Where all jars are there, no request is made."""
+    assert all(jar.exists() for jar in kafka_jars())
+    assert mirror == []
+
+
+@pytest.mark.broker
+def test_cut_jar_is_fetched_again_and_only_that_one(mirror, tmp_path, monkeypatch):
+    """A jar that is shorter than it was, and one that is gone, are replaced from the user's mirror."""
+    cache = tmp_path / "streaming-assets" / jar_cache().name
+    shutil.copytree(jar_cache(), cache)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    cut, gone, *_ = sorted(cache.rglob("*.jar"), key=lambda jar: jar.stat().st_size)
+    whole = cut.read_bytes()
+    cut.write_bytes(whole[:-100])
+    gone.unlink()
+    told = []
+    assert all(jar.exists() for jar in kafka_jars(told.append))
+    assert whole == cut.read_bytes()
+    assert {cut.name, gone.name} == {path.rpartition("/")[2] for path in mirror if path.endswith(".jar")}
+    assert "of" in told[-1]
+
+
+@pytest.mark.broker
+def test_fresh_cache_is_filled_from_the_mirror(mirror, tmp_path, monkeypatch):
+    """A machine without the jars gets all of them, and a manifest that the next process trusts."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    jars = kafka_jars()
+    manifest = json.loads((jar_cache() / "classpath.json").read_bytes())
+    assert [jar.stat().st_size for jar in jars] == [size for _, size in manifest]
+    assert any(jar.name.startswith("kafka_2.13-") for jar in jars)
+
+
+def test_repository_that_does_not_answer_is_named(tmp_path, monkeypatch):
+    """Without jars and without a repository, the error has the address, and no password of it."""
+    _configure(tmp_path, monkeypatch, "9/user:secret@mirror")
+    (tmp_path / "jgo.conf").write_text("[repositories]\ncentral = http://user:secret@127.0.0.1:9\n")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("streaming_assets.kafka.download._ATTEMPTS", 1)
+    with pytest.raises(BrokerError, match=r"127\.0\.0\.1") as caught:
+        kafka_jars()
+    assert "secret" not in str(caught.value)
+
+
+def test_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    """A file in the place of the cache is an error that names it."""
+    (tmp_path / "streaming-assets").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(BrokerError, match=str(tmp_path)):
+        kafka_jars()

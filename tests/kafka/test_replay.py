@@ -1,0 +1,140 @@
+import gzip
+import shutil
+from pathlib import Path
+
+import pytest
+
+from streaming_assets.errors import ReplayError
+from streaming_assets.kafka.replay import FileReplay
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+LINES = [b'{"a": 1}', b"", b'{"b" :\t2}\r', b"{cut", b"\xff\x00\xfe", "zwölf\u2028".encode()]
+
+
+def _values(*paths):
+    replay, values = FileReplay(paths), []
+    while (batch := replay.next_batch()).poll_after is not None:
+        values += [event.value for event in batch.events]
+    replay.close()
+    return values
+
+
+def test_lines_come_byte_for_byte(tmp_path):
+    """Malformed, empty and binary lines are events as they stand, without the newline only."""
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"\n".join(LINES) + b"\n")
+    assert LINES == _values(file)
+
+
+def test_last_line_needs_no_newline(tmp_path):
+    """An event at the end of a file counts with and without a newline after it."""
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"one\ntwo")
+    assert [b"one", b"two"] == _values(file)
+
+
+def test_compression_is_told_by_content_and_not_by_name(tmp_path):
+    """A gzip file is unpacked whatever its name, and a plain file named .gz is read as it is."""
+    packed, plain = tmp_path / "packed.ndjson", tmp_path / "plain.gz"
+    packed.write_bytes(gzip.compress(b"\n".join(LINES)))
+    plain.write_bytes(b"\n".join(LINES))
+    assert LINES + LINES == _values(packed, plain)
+
+
+def test_empty_file_has_no_events(tmp_path):
+    """A file of no bytes adds nothing, and the next one is read."""
+    empty, other = tmp_path / "empty", tmp_path / "other"
+    empty.touch()
+    other.write_bytes(b"x\n")
+    assert [b"x"] == _values(empty, other)
+
+
+def test_recorded_events_come_byte_for_byte():
+    """The lines of a real recording, unpacked by other means, are the events."""
+    file = DATA / "github" / "2018-01-01-11_pinot_10000.ndjson.gz"
+    if not file.exists():
+        pytest.skip("the recorded events are not there")
+    expected = gzip.decompress(file.read_bytes()).removesuffix(b"\n").split(b"\n")
+    assert expected == _values(file)
+
+
+def test_batches_are_bounded_by_events_and_by_bytes(tmp_path):
+    """No batch has more than 10,000 events, or goes on after 8 MiB."""
+    short, long = tmp_path / "short", tmp_path / "long"
+    short.write_bytes(b"x\n" * 25_000)
+    long.write_bytes((b"y" * 2**20 + b"\n") * 20)
+    replay, sizes = FileReplay([short, long]), []
+    while (batch := replay.next_batch()).poll_after is not None:
+        sizes.append(len(batch.events))
+    assert [10_000, 10_000, 5_000, 8, 8, 4] == sizes
+
+
+def test_missing_file_is_named_before_anything_is_produced(tmp_path):
+    """Every file is looked at first, so that a wrong name costs nothing."""
+    there = tmp_path / "there"
+    there.write_bytes(b"x\n")
+    with pytest.raises(ReplayError, match=r"absent") as caught:
+        FileReplay([there, tmp_path / "absent"])
+    assert caught.value.found == "No such file or directory"
+
+
+def test_folder_is_not_a_file(tmp_path):
+    """A folder among the files is an error that names it."""
+    with pytest.raises(ReplayError, match=str(tmp_path)):
+        FileReplay([tmp_path])
+
+
+def _until_error(file):
+    replay, values = FileReplay([file]), []
+    with pytest.raises(ReplayError) as caught:
+        while (batch := replay.next_batch()).poll_after is not None:
+            values += [event.value for event in batch.events]
+    return values, caught.value
+
+
+def test_truncated_gzip_gives_what_comes_before_its_end(tmp_path):
+    """Whole lines before the cut are produced, and the error names the file and their number."""
+    lines = [f'{{"number": {number}, "square": {number * number}}}'.encode() for number in range(50_000)]
+    packed = gzip.compress(b"\n".join(lines))
+    file = tmp_path / "events.gz"
+    file.write_bytes(packed[: len(packed) // 2])
+    values, error = _until_error(file)
+    assert len(values) > 10_000
+    assert lines[: len(values)] == values
+    assert str(file) in error.summary
+    assert f"{len(values)} events of this file" in error.meaning
+
+
+def test_gzip_whose_checksum_is_wrong_is_an_error(tmp_path):
+    """Damage that only the checksum at the end shows (RFC 1952, 2.3.1) does not pass for a good file."""
+    packed = bytearray(gzip.compress(b"one\ntwo\n"))
+    packed[-8] ^= 1
+    file = tmp_path / "events.gz"
+    file.write_bytes(packed)
+    values, error = _until_error(file)
+    assert [b"one", b"two"] == values
+    assert "CRC" in error.found
+
+
+def test_file_that_vanishes_later_says_what_was_read_in_all(tmp_path):
+    """A second file that can't be read any more leaves the first one's events delivered and counted."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.write_bytes(b"x\n" * 3)
+    shutil.copy(first, second)
+    replay = FileReplay([first, second])
+    second.unlink()
+    assert len(replay.next_batch().events) == 3
+    with pytest.raises(ReplayError, match=r"second") as caught:
+        replay.next_batch()
+    assert "3 in all" in caught.value.meaning
+
+
+def test_endless_line_is_an_error(tmp_path, monkeypatch):
+    """A file without newlines is not read into memory as one event."""
+    monkeypatch.setattr("streaming_assets.kafka.replay.LONGEST_LINE", 1000)
+    file = tmp_path / "events"
+    file.write_bytes(b"short\n" + b"x" * 5000)
+    replay = FileReplay([file])
+    assert [b"short"] == [event.value for event in replay.next_batch().events]
+    with pytest.raises(ReplayError, match=r"more than 1000 bytes"):
+        replay.next_batch()
