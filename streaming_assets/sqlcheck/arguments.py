@@ -23,7 +23,8 @@ _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeE
 _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.IntDiv)
 _EXTRACTS = frozenset({"YEAR", "MONTH", "DAY", "QUARTER", "WEEK", "DOY", "HOUR", "MINUTE"})
 _TRUNCATIONS = frozenset({"YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND"})
-_DATE_DIRECTIVE = re.compile(r"%-?[YymdHIMSfpabAB]")
+# sqlglot keeps it as strftime directives, with a mark where Spark pads to two digits.
+_DATE_DIRECTIVE = re.compile(r"%-?[YymdHIMSfpabAB](?:strict)?")
 
 TEXT_GUARD = (
     "try_cast of text that a pattern has passed, for instance "

@@ -75,7 +75,7 @@ REMEDIES = {
         _APPROXIMATE,
     ),
     **dict.fromkeys(("percentile_cont", "percentile_disc"), "use median(…)"),
-    **dict.fromkeys(("bigint", "int", "double", "float", "boolean", "timestamp", "decimal", "smallint"), _CASTS),
+    **dict.fromkeys(("bigint", "int", "double", "float", "boolean", "timestamp", "smallint"), _CASTS),
     **dict.fromkeys(("dayofweek", "weekday", "dayname"), _WEEKDAY),
     **dict.fromkeys(("timestampdiff", "date_diff", "timediff"), _DIFFERENCE),
     **dict.fromkeys(("hash", "xxhash64", "crc32"), _HASH),
@@ -114,7 +114,7 @@ REMEDIES = {
 _WORDS_BEFORE_PARENTHESIS = _words(
     """
     all and as between by case distinct div else except exists from having ilike in intersect interval is join
-    like not on or over partition rlike select sets then union unnest using values when where window with cube
+    like not on or over partition rlike select sets then union unnest using values when where with cube
     rollup decimal numeric filter qualify lateral view outer end limit offset group
     """
 )

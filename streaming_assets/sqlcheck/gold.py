@@ -47,13 +47,16 @@ def gold_faults(table: GoldTable, silver: SilverTable, where: str) -> list[Fault
 def _problems(table: GoldTable, silver: SilverTable) -> list[Problem]:
     try:
         query = read_query(table.sql)
-        functions = list(function_problems(query))
-        structure = list(_structure(query))
-        if structure:
-            return [*structure, *functions]
-        resolved = resolve(query, SILVER, silver_relation(silver, table))
     except Unreadable as unreadable:
         return [unreadable.problem]
+    functions = list(function_problems(query))
+    structure = list(_structure(query))
+    if structure:
+        return [*structure, *functions]
+    try:
+        resolved = resolve(query, SILVER, silver_relation(silver, table))
+    except Unreadable as unreadable:
+        return functions or [unreadable.problem]
     arguments = dict.fromkeys(argument_problems(resolved.tree))
     problems = [*functions, *resolved.problems, *arguments, *result_problems(resolved.tree, table.columns)]
     # Where columns are unknown, what depends on them can't be followed.

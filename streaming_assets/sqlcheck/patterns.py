@@ -7,6 +7,7 @@ possessive or atomic groups, and no repetition above 1000.
 from __future__ import annotations
 
 import re
+import warnings
 
 _ESCAPED_OR_CLASS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
 _REPETITION = re.compile(r"\{(\d*)(?:,(\d*))?\}")
@@ -51,9 +52,12 @@ def field_pattern_problem(pattern: str) -> str | None:
 
 def _problem(pattern: str, *, escapes: str) -> str | None:
     try:
-        re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
-        return f"it does not compile: {error}"
+        with warnings.catch_warnings():
+            # Python warns of sets inside of sets, such as [a&&b], which Java reads in another way.
+            warnings.simplefilter("error", FutureWarning)
+            re.compile(pattern)
+    except (re.error, OverflowError, RecursionError, FutureWarning) as error:
+        return f"an error: {error}"
     return _escape_problem(pattern, escapes) or _form_problem(_ESCAPED_OR_CLASS.sub("x", pattern))
 
 

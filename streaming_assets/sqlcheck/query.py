@@ -77,22 +77,31 @@ def resolve(query: Query, table: str, columns: Relation) -> Resolved:
     Raises:
         Unreadable: sqlglot can't make sense of it.
     """
+    try:
+        resolved, problems = _qualified(query.parsed, table, columns)
+        scopes = tuple(traverse_scope(resolved))
+    except Unreadable:
+        raise
+    except Exception as error:  # noqa: BLE001 - sqlglot fails in many ways on queries that make no sense
+        found = f"a query that can't be analysed ({type(error).__name__}: {error})"
+        raise Unreadable(Problem(found=found, expected="plainer SQL, with the right number of arguments")) from None
+    unresolved = [problem for scope in scopes for problem in _unresolved(scope, columns)]
+    problems += [*dict.fromkeys(unresolved), *_unknown_fields(resolved)]
+    return Resolved(resolved, scopes, tuple(problems))
+
+
+def _qualified(parsed: exp.Select, table: str, columns: Relation) -> tuple[exp.Select, list[Problem]]:
     schema = MappingSchema({table: columns}, dialect=DIALECT)
-    tree = query.parsed.copy()
+    tree = parsed.copy()
     problems: list[Problem] = []
     while True:
         try:
             resolved = qualify(
                 tree.copy(), schema=schema, dialect=DIALECT, validate_qualify_columns=False, quote_identifiers=False
             )
-            break
+            return annotate_types(resolved, schema=schema, dialect=DIALECT), problems
         except OptimizeError as error:
             problems.append(_blank_unknown_column(tree, error, columns))
-    resolved = annotate_types(resolved, schema=schema, dialect=DIALECT)
-    scopes = tuple(traverse_scope(resolved))
-    unresolved = [problem for scope in scopes for problem in _unresolved(scope, columns)]
-    problems += [*dict.fromkeys(unresolved), *_unknown_fields(resolved)]
-    return Resolved(resolved, scopes, tuple(problems))
 
 
 def names_of(source: exp.Expr | Scope, columns: Relation) -> list[str]:
@@ -150,7 +159,8 @@ def _blank_unknown_column(tree: exp.Select, error: OptimizeError, columns: Relat
         raise Unreadable(Problem(found=str(error), expected="a query whose columns can be resolved")) from None
     problem = _unknown_column(unknown[0], columns)
     for column in unknown:
-        column.replace(exp.null())
+        result = column.parent is not None and column.arg_key == "expressions" and isinstance(column.parent, exp.Select)
+        column.replace(exp.alias_(exp.null(), column.name) if result else exp.null())
     return problem
 
 

@@ -57,13 +57,16 @@ def silver_faults(sql: str, schema: EventSchema, columns: Sequence[Field], where
 def _problems(sql: str, schema: EventSchema, columns: Sequence[Field]) -> list[Problem]:
     try:
         query = read_query(sql)
-        functions = list(function_problems(query))
-        structure = list(_structure(query))
-        if structure:
-            return [*structure, *functions]
-        resolved = resolve(query, EVENTS, relation(schema.fields))
     except Unreadable as unreadable:
         return [unreadable.problem]
+    functions = list(function_problems(query))
+    structure = list(_structure(query))
+    if structure:
+        return [*structure, *functions]
+    try:
+        resolved = resolve(query, EVENTS, relation(schema.fields))
+    except Unreadable as unreadable:
+        return functions or [unreadable.problem]
     arguments = dict.fromkeys(argument_problems(resolved.tree, lambda text: passed_rule(text, schema.rules)))
     return [*functions, *resolved.problems, *arguments, *result_problems(resolved.tree, columns)]
 
