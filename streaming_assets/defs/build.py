@@ -1,0 +1,60 @@
+"""All sources together: what a Dagster code location serves."""
+
+from __future__ import annotations
+
+import logging
+
+import dagster as dg
+
+from streaming_assets.contract import EventSource
+from streaming_assets.defs.assets import source_assets
+from streaming_assets.defs.checks import recompute_check
+from streaming_assets.defs.jobs import maintenance_job, maintenance_schedule, refresh_job
+from streaming_assets.defs.resources import runtime_resource
+from streaming_assets.defs.sensors import lag_sensor
+from streaming_assets.defs.translator import Translator
+from streaming_assets.registry import BrokenPlugin, Registry
+from streaming_assets.settings import Settings
+
+_logger = logging.getLogger("streaming_assets.definitions")
+
+
+def build_definitions(registry: Registry, settings: Settings) -> dg.Definitions:
+    """Make the definitions of all sources. A plugin that was left out is logged, and shown among the assets.
+
+    Args:
+        registry: The sources, and the plugins that are broken.
+        settings: The settings.
+    """
+    for plugin in registry.broken:
+        _logger.warning("Plugin %s was left out: %s", plugin.name, plugin.error)
+    return dg.Definitions.merge(
+        dg.Definitions(
+            assets=[_left_out(plugin) for plugin in registry.broken],
+            resources={"runtime": runtime_resource(settings)},
+            executor=dg.in_process_executor,
+        ),
+        *(source_definitions(source, settings) for source in registry.sources.values()),
+    )
+
+
+def source_definitions(source: EventSource, settings: Settings) -> dg.Definitions:
+    """Make the definitions of one source; the resource `runtime` is not among them."""
+    translator = Translator(source, settings)
+    refresh, maintenance = refresh_job(translator), maintenance_job(translator)
+    return dg.Definitions(
+        assets=source_assets(translator),
+        asset_checks=[recompute_check(translator, table) for table in source.gold],
+        jobs=[refresh, maintenance],
+        sensors=[lag_sensor(translator, refresh)],
+        schedules=[maintenance_schedule(maintenance)],
+    )
+
+
+def _left_out(plugin: BrokenPlugin) -> dg.AssetSpec:
+    """Show a broken plugin where its assets would be looked for."""
+    return dg.AssetSpec(
+        ["broken_plugins", plugin.name],
+        group_name="broken_plugins",
+        description=f"The plugin `{plugin.name}` was left out.\n\n{plugin.error}",
+    )

@@ -1,0 +1,78 @@
+"""What a materialization says about its table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from streaming_assets.contract import EventSource
+from streaming_assets.defs.translator import table_key
+from streaming_assets.lake import layout
+from streaming_assets.lake.layout import TableId
+from streaming_assets.lake.tables import NO_BATCH, open_table
+from streaming_assets.layers.state import table_state
+
+_REASONS = """
+SELECT reason, coalesce(field, '') AS field, count(*) AS records
+FROM t GROUP BY reason, field ORDER BY records DESC, reason, field LIMIT 10
+"""
+
+
+def materialized(
+    table: TableId,
+    lake: Path,
+    *,
+    nothing: str,
+    numbers: Mapping[str, Any],
+    checks: Sequence[dg.AssetCheckResult] = (),
+) -> dg.MaterializeResult[None]:
+    """Say how a table stands after its refresh.
+
+    Args:
+        table: The table.
+        lake: Folder of the tables.
+        nothing: Why there is no table, should there be none.
+        numbers: What this run did.
+        checks: Results of checks; those of other tables are left alone.
+
+    Raises:
+        TableError: The table can't be read.
+    """
+    state = table_state(table, lake)
+    key = table_key(table)
+    batch = state.batch or NO_BATCH
+    how_it_stands = {"batch": batch, "files": state.files or 0, "size_bytes": state.bytes or 0}
+    version = {"note": nothing} if state.version is None else {"table_version": state.version}
+    return dg.MaterializeResult(
+        asset_key=key,
+        metadata={"dagster/row_count": state.rows or 0, **numbers, **how_it_stands, **version},
+        # A compaction makes a new version of the table, but only a new batch makes other data.
+        data_version=dg.DataVersion(str(batch)),
+        check_results=[each for each in checks if each.asset_key == key],
+    )
+
+
+def rows_of(table: TableId, lake: Path) -> int:
+    """Return the number of rows of a table, 0 where it does not exist.
+
+    Raises:
+        TableError: It can't be read.
+    """
+    opened = open_table(table, lake)
+    return opened.rows() if opened else 0
+
+
+def reasons(source: EventSource, lake: Path) -> dict[str, Any]:
+    """Return the ten commonest reasons for quarantine as metadata `reasons`; nothing where none is quarantined.
+
+    Raises:
+        TableError: The table can't be read.
+    """
+    quarantine = open_table(layout.quarantine(source), lake)
+    if quarantine is None or not quarantine.files():
+        return {}
+    records = [dg.TableRecord(row) for row in quarantine.query(_REASONS).to_pylist()]
+    return {"reasons": dg.MetadataValue.table(records)}

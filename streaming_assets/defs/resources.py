@@ -1,0 +1,106 @@
+"""What a run works with: settings, broker and engine, opened when they are first used and closed with the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import dagster as dg
+
+from streaming_assets.contract import EventSource
+from streaming_assets.engines.factory import make_engine
+from streaming_assets.engines.protocol import Engine
+from streaming_assets.kafka.broker import connect
+from streaming_assets.kafka.connection import Connection
+from streaming_assets.lake.lock import source_lock
+from streaming_assets.layers.refresh import SourceRefresh
+from streaming_assets.settings import Settings
+
+
+class Runtime:
+    """Opens what a run needs. A run that reads no Kafka records needs no broker, and starts none."""
+
+    def __init__(self, settings: Settings, log: dg.DagsterLogManager) -> None:
+        """Remember the settings; nothing is opened.
+
+        Args:
+            settings: The settings.
+            log: Told what is waited for.
+        """
+        self.settings = settings
+        self._log = log
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._open.__exit__(kind, error, traceback)
+
+    @property
+    def lake(self) -> Path:
+        """Folder of the tables."""
+        return self.settings.lake_path
+
+    @cached_property
+    def connection(self) -> Connection:
+        """The broker; where none is configured and none runs, one is started and runs until the run ends.
+
+        Raises:
+            BrokerError: It can't be started.
+        """
+        return self._open.enter_context(connect(self.settings, start=True, on_progress=self._log.info))
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine, connected to the broker; raises as `connection`."""
+        return self._opened(make_engine(self.settings, self.connection))
+
+    @cached_property
+    def auditor(self) -> Engine:
+        """An engine that only reads tables and needs no broker."""
+        return self._opened(make_engine(self.settings, None))
+
+    def refresh(self, source: EventSource) -> SourceRefresh:
+        """Return the refresh of a source; raises as `connection`."""
+        return SourceRefresh(source, self.settings, self.engine, self.connection, on_wait=lambda: self._waits(source))
+
+    def locked(self, source: EventSource) -> AbstractContextManager[None]:
+        """Hold the source's lock, so that no table changes meanwhile.
+
+        Raises:
+            TableBusy: Another process holds it for too long.
+        """
+        settings = self.settings
+        return source_lock(
+            settings.home,
+            source.name,
+            timeout=settings.lock_timeout_seconds,
+            on_wait=lambda: self._waits(source),
+        )
+
+    def _opened(self, engine: Engine) -> Engine:
+        self._open.callback(engine.close)
+        return engine
+
+    def _waits(self, source: EventSource) -> None:
+        self._log.info(f"Another process is at work on {source.name}; waiting for it.")
+
+
+def runtime_resource(settings: Settings) -> dg.ResourceDefinition:
+    """Make the resource `runtime`, which gives each run a `Runtime`."""
+
+    @dg.resource(description="Settings, Kafka broker and engine.")
+    def runtime(context: dg.InitResourceContext) -> Iterator[Runtime]:
+        if context.log is None:  # the type allows it, Dagster never does it
+            raise ValueError("a resource was made without a log")
+        with Runtime(settings, context.log) as opened:
+            yield opened
+
+    return runtime
