@@ -40,6 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "testing": BELOW_DEFS | {"hookspecs", "validation", PACKAGE},
     "scaffold": {"errors"},
     "cli": EVERYTHING,
+    "__main__": {"cli"},
 }
 """Rooms by room: what each may import of the others."""
 
@@ -118,7 +119,7 @@ def test_rooms_import_only_what_lies_below_them() -> None:
     wrong = [
         f"{path.relative_to(ROOT)} imports {name}"
         for room, path, name in edges()
-        if room != "dashboard" and room_of(name) not in {None, room, *ALLOWED[room]}
+        if room != "dashboard" and room_of(name) not in {None, room, *ALLOWED.get(room, set())}
     ]
 
     assert wrong == []
