@@ -49,6 +49,7 @@ DASHBOARD = (
     "streaming_assets.settings",
     "streaming_assets.errors",
     "streaming_assets.contract",
+    "streaming_assets.windows",
     "streaming_assets.lake.reader",
     "streaming_assets.lake.positions",
     "streaming_assets.kafka.lag",
