@@ -1,0 +1,119 @@
+"""The commands and their options."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streaming_assets.cli import commands
+from streaming_assets.cli.console import quiet_libraries
+
+app = typer.Typer(
+    name="streaming-assets",
+    help="Event sources as plugins: Kafka to Bronze, Silver and Gold Delta tables, exactly once.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+plugins = typer.Typer(help="The plugins that are installed.", no_args_is_help=True)
+app.add_typer(plugins, name="plugins")
+
+Sources = Annotated[list[str] | None, typer.Argument(metavar="[SOURCE]...", help="Sources; none means all.")]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"streaming-assets {metadata.version('streaming-assets')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    del version  # acted on by its callback
+    context.with_resource(quiet_libraries())
+
+
+@app.command()
+def demo(
+    once: Annotated[
+        bool, typer.Option("--once", help="Produce a little, refresh, print the Gold tables, exit.")
+    ] = False,
+) -> None:
+    """Run everything on this machine: broker, live events, refreshes, Dagster, dashboard."""
+    commands.demo(once=once)
+
+
+@app.command()
+def up() -> None:
+    """Run broker, Dagster and dashboard until Ctrl-C."""
+    commands.up()
+
+
+@app.command()
+def broker() -> None:
+    """Run the Kafka broker of this home until Ctrl-C."""
+    commands.run_broker()
+
+
+@app.command()
+def produce(
+    source: Annotated[str, typer.Argument(help="The source whose events are published.")],
+    files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="Further files for --replay.")] = None,
+    replay: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE...", help="Publish recorded files (plain or gz, one event a line), byte for byte."),
+    ] = None,
+    rate: Annotated[float | None, typer.Option(min=0.001, help="Most events a second.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after this many events.")] = None,
+) -> None:
+    """Publish a source's events to its topic, until Ctrl-C or the end of the files."""
+    if files and not replay:
+        raise typer.BadParameter("files are given with --replay FILE...")
+    commands.produce(source, replay=[*(replay or []), *(files or [])], rate=rate, limit=limit)
+
+
+@app.command()
+def refresh(
+    sources: Sources = None,
+    engine: Annotated[str | None, typer.Option(help="What computes and commits the tables.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Bring everything the topics hold into Bronze, Silver and all Gold tables."""
+    commands.refresh(sources or [], engine=engine, as_json=as_json)
+
+
+@app.command()
+def tables(sources: Sources = None, as_json: Json = False) -> None:
+    """List the tables: rows, size, version, last batch, age."""
+    commands.tables(sources or [], as_json=as_json)
+
+
+@app.command()
+def verify(sources: Sources = None, as_json: Json = False) -> None:
+    """Prove from the tables that nothing is lost and nothing is there twice; exit code 1 if something is."""
+    if not commands.verify(sources or [], as_json=as_json):
+        raise typer.Exit(1)
+
+
+@plugins.command("list")
+def plugins_list(as_json: Json = False) -> None:
+    """List the sources, and the plugins that were left out."""
+    commands.plugins_list(as_json=as_json)
+
+
+@plugins.command("check")
+def plugins_check(
+    name: Annotated[str | None, typer.Argument(help="One plugin; none means all.")] = None, as_json: Json = False
+) -> None:
+    """Check plugins and tell all their faults at once; exit code 1 if there is one."""
+    if not commands.plugins_check(name, as_json=as_json):
+        raise typer.Exit(1)

@@ -1,0 +1,73 @@
+"""`plugins`: which plugins there are, and what is wrong with them."""
+
+from __future__ import annotations
+
+from streaming_assets.cli.console import err, out, print_error, print_json, print_table
+from streaming_assets.errors import InvalidDefinition
+from streaming_assets.registry import BrokenPlugin, Registry, load_sources
+from streaming_assets.settings import load_settings
+
+
+def plugins_list(*, as_json: bool) -> None:
+    """List sources and the plugins that were left out."""
+    registry = load_sources(disabled=load_settings().disabled_plugins)
+    if as_json:
+        print_json({"sources": _sources(registry), "broken": [_broken(plugin) for plugin in registry.broken]})
+        return
+    print_table(
+        ("source", "title", "topic", "gold tables"),
+        (
+            (source.name, source.title, source.topic.name, ", ".join(table.name for table in source.gold))
+            for source in registry.sources.values()
+        ),
+    )
+    if registry.broken:
+        print_table(
+            ("left out", "when", "why"),
+            ((plugin.name, plugin.moment, plugin.error.summary) for plugin in registry.broken),
+        )
+
+
+def plugins_check(name: str | None, *, as_json: bool) -> bool:
+    """Check one plugin or all; return whether there is no fault.
+
+    Raises:
+        UnknownSource: No plugin has that name.
+    """
+    registry = load_sources()
+    broken = [plugin for plugin in registry.broken if name in (None, plugin.name)]
+    if name is not None and not broken:
+        registry.get(name)
+    if as_json:
+        print_json([_broken(plugin) for plugin in broken])
+        return not broken
+    for plugin in broken:
+        err.print(f"[red]✗[/] {plugin.name} ({plugin.moment})")
+        print_error(plugin.error)
+    for source in registry.sources:
+        if name in (None, source):
+            out.print(f"[green]✓[/] {source}")
+    return not broken
+
+
+def _sources(registry: Registry) -> list[dict[str, object]]:
+    return [
+        {
+            "name": source.name,
+            "title": source.title,
+            "description": source.description,
+            "topic": source.topic.name,
+            "gold": [table.name for table in source.gold],
+        }
+        for source in registry.sources.values()
+    ]
+
+
+def _broken(plugin: BrokenPlugin) -> dict[str, object]:
+    faults = plugin.error.faults if isinstance(plugin.error, InvalidDefinition) else []
+    return {
+        "name": plugin.name,
+        "moment": plugin.moment,
+        "error": str(plugin.error),
+        "faults": [{"where": fault.where, "found": fault.found, "expected": fault.expected} for fault in faults],
+    }

@@ -1,0 +1,78 @@
+"""`produce`: events to a source's topic."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from streaming_assets.cli.console import err, out
+from streaming_assets.cli.context import broker, sources, stopping
+from streaming_assets.contract import EventSource, Producer
+from streaming_assets.errors import PluginError, StreamingAssetsError
+from streaming_assets.kafka.publisher import Publisher
+from streaming_assets.kafka.pump import pump
+from streaming_assets.kafka.replay import FileReplay
+from streaming_assets.kafka.topics import ensure_topic
+from streaming_assets.settings import load_settings, source_options
+
+
+def produce(name: str, *, replay: Sequence[Path], rate: float | None, limit: int | None) -> None:
+    """Publish a source's events, live or from files; SIGINT and SIGTERM end it after what was accepted is delivered.
+
+    Raises:
+        StreamingAssetsError: What went wrong; its text says how many events were delivered.
+    """
+    settings = load_settings()
+    source = sources(settings).get(name)
+    producer = FileReplay(replay) if replay else make_producer(source)
+    with stopping() as stop, broker(settings) as connection:
+        ensure_topic(connection, source.topic)
+        started = time.monotonic()
+        with Publisher(connection, source.topic) as publisher, _Display(source) as display:
+            delivered = pump(producer, publisher, rate=rate, limit=limit, stop=stop, on_progress=display.show)
+        seconds = time.monotonic() - started
+    out.print(f"delivered {delivered:,} events to topic {source.topic.name} in {seconds:.1f} s", highlight=False)
+
+
+def make_producer(source: EventSource) -> Producer:
+    """Make the source's producer from its options.
+
+    Raises:
+        StreamingAssetsError: The options are wrong, or the plugin raised.
+    """
+    try:
+        return source.producer(source_options(source.name))
+    except StreamingAssetsError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"The producer of {source.name} can't be made.",
+            found=f"{type(error).__name__}: {error}",
+            meaning="nothing was published",
+            remedy="mend the plugin, or its options STREAMING_ASSETS_" + source.name.upper() + "_*",
+        ) from error
+
+
+class _Display(Progress):
+    """A line that says how many events were published, and what the producer has to say."""
+
+    def __init__(self, source: EventSource) -> None:
+        super().__init__(
+            SpinnerColumn(),
+            TextColumn("{task.description}  {task.completed:,} events"),
+            TimeElapsedColumn(),
+            console=err,
+            transient=True,
+        )
+        self._task = self.add_task(source.name, total=None)
+        self._note: str | None = None
+
+    def show(self, published: int, note: str | None) -> None:
+        """Show progress; a note is printed when it changes."""
+        self.update(self._task, completed=published)
+        if note is not None and note != self._note:
+            self.console.print(f"[yellow]note[/] {note}", soft_wrap=True, highlight=False)
+        self._note = note

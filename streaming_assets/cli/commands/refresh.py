@@ -1,0 +1,127 @@
+"""`refresh`: topics to tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from streaming_assets.cli.console import err, print_json, print_table
+from streaming_assets.cli.context import broker, sources
+from streaming_assets.contract import EventSource
+from streaming_assets.engines.factory import make_engine
+from streaming_assets.engines.protocol import Aggregated, Engine, Ingested, Refined
+from streaming_assets.kafka.connection import Connection
+from streaming_assets.layers.refresh import SourceRefresh, Step
+from streaming_assets.settings import Settings, load_settings
+
+
+@dataclass
+class Summary:
+    """What a refresh did to one source."""
+
+    source: str
+    """The source."""
+    bronze: int = 0
+    """Records that came to Bronze."""
+    silver: int = 0
+    """Events that came to Silver."""
+    quarantined: int = 0
+    """Records that went to quarantine."""
+    duplicates: int = 0
+    """Records whose event was in Silver already."""
+    commits: int = 0
+    """How many steps were committed."""
+    gold: dict[str, int] = field(default_factory=dict)
+    """Rows written by Gold table."""
+
+    def add(self, step: Step) -> None:
+        """Count a step."""
+        self.commits += 1
+        if isinstance(step, Ingested):
+            self.bronze += step.records
+        elif isinstance(step, Refined):
+            self.silver += step.silver
+            self.quarantined += step.quarantined
+            self.duplicates += step.duplicates
+        elif isinstance(step, Aggregated):
+            self.gold[step.table] = step.rows
+
+
+def refresh(names: Sequence[str], *, engine: str | None, as_json: bool) -> None:
+    """Refresh sources one after the other and say what came in.
+
+    Raises:
+        StreamingAssetsError: What went wrong; what was committed before stays.
+    """
+    settings = load_settings(**({"engine": engine} if engine else {}))
+    selected = sources(settings).select(names)
+    with broker(settings) as connection:
+        summaries = refresh_all(selected, settings, connection)
+    if as_json:
+        print_json([_plain(summary) for summary in summaries])
+    else:
+        print_summaries(summaries)
+
+
+def refresh_all(selected: Sequence[EventSource], settings: Settings, connection: Connection) -> list[Summary]:
+    """Refresh sources one after the other, showing progress."""
+    engine = make_engine(settings, connection)
+    try:
+        with _progress() as progress:
+            return [_refresh(source, settings, engine, connection, progress) for source in selected]
+    finally:
+        engine.close()
+
+
+def print_summaries(summaries: Sequence[Summary]) -> None:
+    """Write what the refreshes did, a line for each source."""
+    print_table(
+        ("source", "bronze", "silver", "quarantine", "duplicates", "gold rows written"),
+        (
+            (each.source, each.bronze, each.silver, each.quarantined, each.duplicates, sum(each.gold.values()))
+            for each in summaries
+        ),
+        title="Refreshed" if any(each.commits for each in summaries) else "Nothing new",
+    )
+
+
+def _refresh(
+    source: EventSource, settings: Settings, engine: Engine, connection: Connection, progress: Progress
+) -> Summary:
+    summary = Summary(source.name)
+    task = progress.add_task(source.name, total=None, doing="looking for new events")
+
+    def waiting() -> None:
+        progress.update(task, doing="waits for another refresh of this source")
+
+    for step in SourceRefresh(source, settings, engine, connection, on_wait=waiting).run():
+        summary.add(step)
+        progress.update(task, doing=_doing(summary, step))
+    progress.update(task, doing="done", total=1, completed=1)
+    return summary
+
+
+def _doing(summary: Summary, step: Step) -> str:
+    if isinstance(step, Ingested):
+        return f"bronze: {summary.bronze:,} records"
+    if isinstance(step, Refined):
+        return f"silver: {summary.silver:,} events, {summary.quarantined:,} to quarantine"
+    return f"gold: {step.table}"
+
+
+def _progress() -> Progress:
+    return Progress(
+        SpinnerColumn(finished_text="[green]✓[/]"),
+        TextColumn("{task.description}"),
+        TextColumn("[dim]{task.fields[doing]}"),
+        TimeElapsedColumn(),
+        console=err,
+        transient=True,
+    )
+
+
+def _plain(summary: Summary) -> dict[str, Any]:
+    return dict(vars(summary))

@@ -1,0 +1,48 @@
+"""`verify`: whether everything that must hold between the tables holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from streaming_assets.cli.console import err, out, print_json, print_table
+from streaming_assets.cli.context import sources
+from streaming_assets.engines.factory import make_engine
+from streaming_assets.layers.verify import Finding
+from streaming_assets.layers.verify import verify as verify_source
+from streaming_assets.settings import load_settings
+
+
+def verify(names: Sequence[str], *, as_json: bool) -> bool:
+    """Verify sources; return whether everything holds.
+
+    Raises:
+        StreamingAssetsError: A source is unknown, or a table can't be read.
+    """
+    settings = load_settings()
+    selected = sources(settings).select(names)
+    engine = make_engine(settings, None)
+    findings: list[tuple[str, Finding]] = []
+    try:
+        with err.status("verifying") as status:
+            for source in selected:
+                for finding in verify_source(source, engine):
+                    findings.append((source.name, finding))
+                    status.update(f"verifying {source.name}: {finding.table} {finding.check}")
+    finally:
+        engine.close()
+    holds = all(finding.passed for _, finding in findings)
+    if as_json:
+        print_json({"passed": holds, "findings": [{"source": name, **asdict(finding)} for name, finding in findings]})
+    else:
+        _print(findings, holds=holds)
+    return holds
+
+
+def _print(findings: Sequence[tuple[str, Finding]], *, holds: bool) -> None:
+    print_table(
+        ("", "source", "table", "check", "found"),
+        (("✓" if each.passed else "✗", name, each.table, each.check, each.found) for name, each in findings),
+    )
+    failed = sum(not finding.passed for _, finding in findings)
+    out.print("[green]Everything holds.[/]" if holds else f"[red]{failed} of {len(findings)} checks failed.[/]")

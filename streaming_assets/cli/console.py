@@ -1,0 +1,116 @@
+"""What the command line writes: results to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from streaming_assets.errors import StreamingAssetsError
+from streaming_assets.registry import Registry
+
+out = Console()
+"""Results."""
+
+err = Console(stderr=True)
+"""Progress, notes and errors."""
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+_STEP = 1024
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+
+
+def print_error(error: StreamingAssetsError) -> None:
+    """Tell an error: what happened, what was found and expected, what it means, what to do."""
+    body = Text(error.summary, style="bold")
+    for label, text in error.parts():
+        body.append(f"\n\n{label}\n", style="bold cyan")
+        body.append(text, style="default")
+    err.print(Panel(body, title=type(error).__name__, border_style="red", title_align="left"))
+
+
+def print_json(value: Any) -> None:
+    """Write a value for programs: one JSON document, nothing else."""
+    sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False) + "\n")
+
+
+def _plain(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def print_table(headings: Iterable[str], records: Iterable[Iterable[object]], *, title: str | None = None) -> None:
+    """Write a table; numbers stand to the right."""
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=box.SIMPLE_HEAD)
+    rows = [list(record) for record in records]
+    for index, heading in enumerate(headings):
+        numeric = bool(rows) and all(isinstance(row[index], int | float | None) for row in rows)
+        # Words, because a name with underscores can't be wrapped where the terminal is narrow.
+        table.add_column(heading.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*[_cell(value) for value in row])
+    out.print(table)
+
+
+def _cell(value: object) -> Text:
+    if value is None:
+        return Text("-", style="dim")
+    if isinstance(value, bool):
+        return Text("yes" if value else "no")
+    if isinstance(value, int):
+        return Text(f"{value:,}")
+    if isinstance(value, datetime):
+        return Text(value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"))
+    return Text(str(value))
+
+
+def size(count: int | None) -> str | None:
+    """Return a number of bytes in units people read."""
+    if count is None:
+        return None
+    amount = float(count)
+    for unit in _UNITS[:-1]:
+        if amount < _STEP:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= _STEP
+    return f"{amount:.1f} {_UNITS[-1]}"
+
+
+def age(moment: datetime | None) -> str | None:
+    """Return how long ago a moment was."""
+    if moment is None:
+        return None
+    seconds = max(0, int((datetime.now(tz=UTC) - moment).total_seconds()))
+    for length, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
+        if seconds >= length:
+            return f"{seconds // length} {unit} ago"
+    return f"{seconds} s ago"
+
+
+def note_broken(registry: Registry) -> None:
+    """Say which plugins were left out, in one line each."""
+    for plugin in registry.broken:
+        err.print(
+            Text.assemble(("left out ", "yellow"), plugin.name, f" ({plugin.moment}): {plugin.error.summary}"),
+            soft_wrap=True,
+        )
+    if registry.broken:
+        err.print("`streaming-assets plugins check` tells all faults", style="dim")
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep the warnings of libraries from the terminal; ours are errors or notes."""
+    logging.captureWarnings(capture=True)
+    logging.getLogger("py.warnings").addHandler(logging.NullHandler())
+    logging.getLogger("py.warnings").propagate = False
+    yield

@@ -1,0 +1,46 @@
+"""What most commands need: settings, sources, a broker that can be waited for, a way to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from streaming_assets.cli.console import err, note_broken
+from streaming_assets.kafka.broker import connect
+from streaming_assets.kafka.connection import Connection
+from streaming_assets.registry import Registry, load_sources
+from streaming_assets.settings import Settings
+
+
+def sources(settings: Settings) -> Registry:
+    """Load the plugins and say which were left out."""
+    registry = load_sources(disabled=settings.disabled_plugins)
+    note_broken(registry)
+    return registry
+
+
+@contextmanager
+def broker(settings: Settings) -> Iterator[Connection]:
+    """Connect to Kafka, starting the broker of this home where none runs, and say what is waited for."""
+    # A first download draws its own progress bar, which a status line would tear apart.
+    with connect(settings, on_progress=lambda what: err.print(f"[dim]{what} …[/]", highlight=False)) as connection:
+        yield connection
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """Give an event that SIGINT and SIGTERM set, so that work ends in order and nothing accepted is lost."""
+    stop = threading.Event()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
