@@ -18,25 +18,26 @@ def tables(names: Sequence[str], *, as_json: bool) -> None:
         StreamingAssetsError: A source is unknown, or a table can't be read.
     """
     settings = load_settings()
-    states = [state for source in sources(settings).select(names) for state in source_state(source, settings.lake_path)]
+    states = {source.name: source_state(source, settings.lake_path) for source in sources(settings).select(names)}
     if as_json:
-        print_json([_plain(state) for state in states])
+        print_json([_plain(state) for of_source in states.values() for state in of_source])
         return
-    print_table(
-        ("table", "rows", "size", "files", "version", "batch", "last commit"),
-        (
+    for name, of_source in states.items():
+        print_table(
+            ("table", "rows", "size", "version", "batch", "last commit"),
             (
-                state.table.name,
-                state.rows,
-                size(state.bytes),
-                state.files,
-                state.version,
-                state.batch,
-                age(state.committed_at) or "not there yet",
-            )
-            for state in states
-        ),
-    )
+                (
+                    state.table.name.removeprefix(f"{name}."),
+                    state.rows,
+                    size(state.bytes),
+                    state.version,
+                    state.batch,
+                    age(state.committed_at) or "not there yet",
+                )
+                for state in of_source
+            ),
+            title=name,
+        )
 
 
 def _plain(state: TableState) -> dict[str, object]:

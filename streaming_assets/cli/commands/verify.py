@@ -40,9 +40,12 @@ def verify(names: Sequence[str], *, as_json: bool) -> bool:
 
 
 def _print(findings: Sequence[tuple[str, Finding]], *, holds: bool) -> None:
-    print_table(
-        ("", "source", "table", "check", "found"),
-        (("✓" if each.passed else "✗", name, each.table, each.check, each.found) for name, each in findings),
-    )
+    for source in dict.fromkeys(name for name, _ in findings):
+        print_table(
+            ("", "table", "check", "found"),
+            (("✓" if each.passed else "✗", each.table, each.check, each.found)
+             for name, each in findings if name == source),
+            title=source,
+        )  # fmt: skip
     failed = sum(not finding.passed for _, finding in findings)
     out.print("[green]Everything holds.[/]" if holds else f"[red]{failed} of {len(findings)} checks failed.[/]")

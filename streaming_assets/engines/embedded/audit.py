@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from streaming_assets.engines.embedded.duck import count, read_parquet
 from streaming_assets.engines.embedded.silver import Refiner
 from streaming_assets.engines.embedded.slices import slices
@@ -47,14 +49,11 @@ class Auditor:
             foreign=self._foreign("silver_rows") + self._foreign("quarantine_rows"),
         )
 
-    def _view(self, view: str, table: LakeTable | None, schema: object, upto: int) -> None:
+    def _view(self, view: str, table: LakeTable | None, schema: pa.Schema, upto: int) -> None:
         connection = self.refiner.connection
         files = table.files() if table else []
-        if not files:
-            connection.register("nothing", schema.empty_table())  # type: ignore[attr-defined]
-            connection.execute(f"CREATE OR REPLACE TEMP TABLE {view} AS SELECT * FROM nothing")
-            return
-        relation = read_parquet(file.path for file in files)
+        connection.register(f"no_{view}", schema.empty_table())
+        relation = read_parquet(file.path for file in files) if files else f"no_{view}"
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT * FROM {relation} WHERE batch <= {upto}")
 
     def _leftover(self, bronze: LakeTable | None, upto: int) -> tuple[int, int]:
