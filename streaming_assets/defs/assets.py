@@ -14,7 +14,7 @@ from streaming_assets.defs.checks import (
     silver_check_specs,
 )
 from streaming_assets.defs.failures import explained
-from streaming_assets.defs.materialized import materialized, reasons, rows_of
+from streaming_assets.defs.materialized import lineage, materialized, reasons, rows_of
 from streaming_assets.defs.resources import Runtime
 from streaming_assets.defs.translator import Translator
 from streaming_assets.engines.protocol import Ingested, Refined
@@ -55,7 +55,7 @@ def _bronze(translator: Translator) -> dg.AssetsDefinition:
                 runtime.lake,
                 checks=checks,
                 nothing=f"Topic {source.topic.name} holds no events yet; there is nothing to read.",
-                numbers={
+                told={
                     "rows_added": sum(step.records for step in steps),
                     "commits": len(steps),
                     "lag_after": lag,
@@ -80,14 +80,15 @@ def _silver(translator: Translator) -> dg.AssetsDefinition:
             with runtime.locked(source):
                 audit = runtime.engine.audit(source)
             checks = silver_check_results(source, audit, runtime.settings.quarantine_threshold)
-            yield from _silver_and_quarantine(source, runtime, steps, checks)
+            yield from _silver_and_quarantine(translator, runtime, steps, checks)
 
     return refine
 
 
 def _silver_and_quarantine(
-    source: EventSource, runtime: Runtime, steps: list[Refined], checks: list[dg.AssetCheckResult]
+    translator: Translator, runtime: Runtime, steps: list[Refined], checks: list[dg.AssetCheckResult]
 ) -> Iterator[Materialized]:
+    source = translator.source
     nothing = "Bronze holds no records yet; there is nothing to refine."
     quarantined = sum(step.quarantined for step in steps)
     yield materialized(
@@ -95,11 +96,12 @@ def _silver_and_quarantine(
         runtime.lake,
         checks=checks,
         nothing=nothing,
-        numbers={
+        told={
             "rows_added": sum(step.silver for step in steps),
             "records_read": sum(step.records for step in steps),
             "duplicates": sum(step.duplicates for step in steps),
             "quarantined": quarantined,
+            **lineage(translator.silver()),
         },
     )
     yield materialized(
@@ -107,7 +109,7 @@ def _silver_and_quarantine(
         runtime.lake,
         checks=checks,
         nothing=nothing,
-        numbers={"rows_added": quarantined, **reasons(source, runtime.lake)},
+        told={"rows_added": quarantined, **reasons(source, runtime.lake)},
     )
 
 
@@ -124,9 +126,10 @@ def _gold(translator: Translator, table: GoldTable) -> dg.AssetsDefinition:
                 identity,
                 runtime.lake,
                 nothing="Silver holds no rows yet; there is nothing to compute.",
-                numbers={
+                told={
                     "rows_added": rows_of(identity, runtime.lake) - before,
                     "rows_written": sum(step.rows for step in steps),
+                    **lineage(spec),
                 },
             )
 

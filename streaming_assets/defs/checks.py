@@ -3,8 +3,8 @@
 # No postponed annotations here: Dagster reads those of the functions it decorates.
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 
@@ -59,7 +59,17 @@ def bronze_check_results(source: EventSource, lake: Path) -> list[dg.AssetCheckR
     Raises:
         TableError: A table can't be read.
     """
-    return [_result(records_once(source, lake), table_key(layout.bronze(source)))]
+    bronze, silver = open_table(layout.bronze(source), lake), open_table(layout.silver(source), lake)
+    records, repeated = _count_new(bronze, silver.batch if silver else NO_BATCH) if bronze else (0, 0)
+    return [
+        dg.AssetCheckResult(
+            passed=repeated == 0,
+            asset_key=table_key(layout.bronze(source)),
+            check_name="records_once",
+            description=f"{records:,} new rows, {repeated:,} records more than once",
+            metadata={"records": records, "repeated": repeated},
+        )
+    ]
 
 
 def silver_check_results(source: EventSource, audit: Audit, threshold: float) -> list[dg.AssetCheckResult]:
@@ -70,13 +80,13 @@ def silver_check_results(source: EventSource, audit: Audit, threshold: float) ->
         audit: Its tables, counted.
         threshold: Largest share of quarantined records that is no reason to warn.
     """
-    silver, quarantine = table_key(layout.silver(source)), table_key(layout.quarantine(source))
-    counts = {"bronze": audit.bronze, "silver": audit.silver, "quarantine": audit.quarantine}
-    faults = {"lost": audit.lost, "in_both": audit.in_both, "foreign": audit.foreign}
+    silver = table_key(layout.silver(source))
+    counts = asdict(audit)
+    ids = {name: counts.pop(name) for name in ("repeated_events", "repeated_ids")}
     return [
-        _result(reconciled(audit), silver, metadata={**counts, "duplicates": audit.duplicates, **faults}),
-        _result(event_id_unique(audit), silver, severity=dg.AssetCheckSeverity.WARN),
-        _result(quarantine_share(audit, threshold), quarantine, severity=dg.AssetCheckSeverity.WARN),
+        _result(reconciled(audit), silver, metadata=counts),
+        _result(event_id_unique(audit), silver, severity=dg.AssetCheckSeverity.WARN, metadata=ids),
+        _quarantine_share(source, audit, threshold),
     ]
 
 
@@ -98,32 +108,23 @@ def recompute_check(translator: Translator, table: GoldTable) -> dg.AssetChecksD
     ) -> dg.AssetCheckResult:
         # Under the lock instead of in the pool: a stream holds the pool for hours, and the lock for moments.
         with explained(context), runtime.locked(source):
-            return _result(gold_equals_recompute(table, runtime.auditor.audit_gold(source, table)), key)
+            audit = runtime.auditor.audit_gold(source, table)
+            numbers = {"rows": audit.rows, "missing": audit.missing, "unexpected": audit.unexpected}
+            return _result(gold_equals_recompute(table, audit), key, metadata=numbers)
 
     return equals_recompute
 
 
-def records_once(source: EventSource, lake: Path) -> Finding:
-    """Every record that Silver does not contain yet is in Bronze once, also beside the records that Silver contains.
-
-    Files whose offsets all lie below the new ones are not read.
-
-    Raises:
-        TableError: A table can't be read.
-    """
-    bronze, silver = open_table(layout.bronze(source), lake), open_table(layout.silver(source), lake)
-    if bronze is None:
-        return Finding("records_once", "bronze", passed=True, found="Bronze holds no records yet")
-    records, repeated = _count_new(bronze, silver.batch if silver else NO_BATCH)
-    found = f"{records:,} new rows, {repeated:,} records more than once"
-    return Finding("records_once", "bronze", repeated == 0, found)
-
-
-def quarantine_share(audit: Audit, threshold: float) -> Finding:
-    """The share of quarantined records is within the threshold."""
+def _quarantine_share(source: EventSource, audit: Audit, threshold: float) -> dg.AssetCheckResult:
     share = audit.quarantine / audit.bronze if audit.bronze else 0.0
-    found = f"{audit.quarantine:,} of {audit.bronze:,} records ({share:.2%}), at most {threshold:.2%} expected"
-    return Finding("quarantine_share", "quarantine", share <= threshold, found)
+    return dg.AssetCheckResult(
+        passed=share <= threshold,
+        asset_key=table_key(layout.quarantine(source)),
+        check_name="quarantine_share",
+        description=f"{audit.quarantine:,} of {audit.bronze:,} records: {share:.2%}, where {threshold:.2%} is allowed",
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"share": share, "threshold": threshold},
+    )
 
 
 def _count_new(bronze: LakeTable, after: int) -> tuple[int, int]:
@@ -148,8 +149,8 @@ def _result(
     finding: Finding,
     key: dg.AssetKey,
     *,
+    metadata: Mapping[str, int],
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
-    metadata: Mapping[str, Any] | None = None,
 ) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=finding.passed,

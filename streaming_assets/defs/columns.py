@@ -30,8 +30,7 @@ def table_schema(schema: pa.Schema, keys: Sequence[str] = ()) -> dg.TableSchema:
         schema: The columns; the meaning of each stands in its metadata as `comment`.
         keys: The columns that together identify a row.
     """
-    constraints = dg.TableConstraints(other=[f"one row for each {', '.join(keys)}"]) if keys else None
-    return dg.TableSchema([_column(field) for field in schema], constraints)
+    return dg.TableSchema([_column(field, key=field.name in keys) for field in schema])
 
 
 def event_schema(fields: Iterable[Field]) -> dg.TableSchema:
@@ -55,13 +54,13 @@ def silver_lineage(source: EventSource, bronze: dg.AssetKey) -> dg.TableColumnLi
     )
 
 
-def _column(field: pa.Field) -> dg.TableColumn:
+def _column(field: pa.Field, *, key: bool) -> dg.TableColumn:
     comment = (field.metadata or {}).get(b"comment", b"").decode()
     return dg.TableColumn(
         field.name,
         type=_sql_type(field.type),
         description=comment or None,
-        constraints=dg.TableColumnConstraints(nullable=field.nullable),
+        constraints=dg.TableColumnConstraints(nullable=field.nullable, other=["key"] if key else []),
     )
 
 

@@ -15,6 +15,8 @@ from streaming_assets.lake.layout import TableId
 from streaming_assets.lake.tables import NO_BATCH, open_table
 from streaming_assets.layers.state import table_state
 
+_LINEAGE = "dagster/column_lineage"
+
 _REASONS = """
 SELECT reason, coalesce(field, '') AS field, count(*) AS records
 FROM t GROUP BY reason, field ORDER BY records DESC, reason, field LIMIT 10
@@ -26,7 +28,7 @@ def materialized(
     lake: Path,
     *,
     nothing: str,
-    numbers: Mapping[str, Any],
+    told: Mapping[str, Any],
     checks: Sequence[dg.AssetCheckResult] = (),
 ) -> dg.MaterializeResult[None]:
     """Say how a table stands after its refresh.
@@ -35,7 +37,7 @@ def materialized(
         table: The table.
         lake: Folder of the tables.
         nothing: Why there is no table, should there be none.
-        numbers: What this run did.
+        told: What this run did.
         checks: Results of checks; those of other tables are left alone.
 
     Raises:
@@ -48,11 +50,16 @@ def materialized(
     version = {"note": nothing} if state.version is None else {"table_version": state.version}
     return dg.MaterializeResult(
         asset_key=key,
-        metadata={"dagster/row_count": state.rows or 0, **numbers, **how_it_stands, **version},
+        metadata={"dagster/row_count": state.rows or 0, **told, **how_it_stands, **version},
         # A compaction makes a new version of the table, but only a new batch makes other data.
         data_version=dg.DataVersion(str(batch)),
         check_results=[each for each in checks if each.asset_key == key],
     )
+
+
+def lineage(spec: dg.AssetSpec) -> dict[str, Any]:
+    """Return the column lineage of a spec as metadata: Dagster's pages look for it in the newest materialization."""
+    return {_LINEAGE: spec.metadata[_LINEAGE]}
 
 
 def rows_of(table: TableId, lake: Path) -> int:

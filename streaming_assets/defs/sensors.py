@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -43,8 +43,16 @@ class Pending:
     """The same in words."""
 
 
-def lag_sensor(translator: Translator, job: UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
-    """Make the sensor of a source. It never starts a broker, and launches nothing while a run is active."""
+def lag_sensor(
+    translator: Translator, job: UnresolvedAssetJobDefinition, *, now: Callable[[], float] = time.time
+) -> dg.SensorDefinition:
+    """Make the sensor of a source. It never starts a broker, and launches nothing while a run is active.
+
+    Args:
+        translator: The source.
+        job: What it launches.
+        now: Seconds since 1970; tests set it.
+    """
     source = translator.source
 
     @dg.sensor(
@@ -56,14 +64,14 @@ def lag_sensor(translator: Translator, job: UnresolvedAssetJobDefinition) -> dg.
     )
     def lag(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         try:
-            return _look(translator, context.instance)
+            return _look(translator, context.instance, now())
         except BrokerError as error:
             return dg.SkipReason(str(error))
 
     return lag
 
 
-def _look(translator: Translator, instance: dg.DagsterInstance) -> dg.SensorResult | dg.SkipReason:
+def _look(translator: Translator, instance: dg.DagsterInstance, now: float) -> dg.SensorResult | dg.SkipReason:
     source = translator.source
     if broker_address(translator.settings) is None:
         return dg.SkipReason("No Kafka broker is running; start one with `streaming-assets up` or `… broker`.")
@@ -73,7 +81,7 @@ def _look(translator: Translator, instance: dg.DagsterInstance) -> dg.SensorResu
     pending = _pending(source, translator.settings)
     if isinstance(pending, str):
         return dg.SkipReason(pending)
-    waiting = _wait_after_failures(instance, source)
+    waiting = _wait_after_failures(instance, source, now)
     if waiting is not None:
         return dg.SkipReason(f"{pending.reason}; {waiting}")
     return dg.SensorResult(
@@ -126,7 +134,7 @@ def _behind(source: EventSource, settings: Settings) -> Pending | str:
     return f"lag 0: Bronze has every record of {source.topic.name}"
 
 
-def _wait_after_failures(instance: dg.DagsterInstance, source: EventSource) -> str | None:
+def _wait_after_failures(instance: dg.DagsterInstance, source: EventSource, now: float) -> str | None:
     """Say for how long to wait after failed runs; None if it is time.
 
     The runs themselves are counted, so that one that a person launched and that worked ends the wait at once.
@@ -135,11 +143,7 @@ def _wait_after_failures(instance: dg.DagsterInstance, source: EventSource) -> s
     failed = list(takewhile(lambda record: record.dagster_run.status is dg.DagsterRunStatus.FAILURE, newest))
     if not failed:
         return None
-    wait = _ended(failed) + min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (len(failed) - 1)) - time.time()
-    runs = "the last run" if len(failed) == 1 else f"the last {len(failed)} runs or more"
+    ended = failed[0].end_time or failed[0].update_timestamp.timestamp()
+    wait = ended + min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (len(failed) - 1)) - now
+    runs = "the last run" if len(failed) == 1 else f"the last {len(failed)} runs"
     return f"{runs} failed, the next one starts in {wait:.0f} s" if wait > 0 else None
-
-
-def _ended(failed: Sequence[dg.RunRecord]) -> float:
-    newest = failed[0]
-    return newest.end_time or newest.update_timestamp.timestamp()
