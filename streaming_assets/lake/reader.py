@@ -16,13 +16,22 @@ import pyarrow as pa
 
 from streaming_assets.contract import Chart, EventSource, GoldTable
 from streaming_assets.errors import TableError
-from streaming_assets.lake.chart_sql import Query, coarser, floor, newest_sql, time_column
-from streaming_assets.lake.layout import TableId, bronze, gold
+from streaming_assets.lake.chart_sql import MAX_SERIES, OTHERS, Query, coarser, floor, newest_sql, time_column
+from streaming_assets.lake.layout import Layer, TableId, bronze, gold
 from streaming_assets.lake.positions import START, Position, read_position
 from streaming_assets.lake.tables import LakeTable, open_table
 from streaming_assets.windows import window_length
 
-__all__ = ["ChartRows", "TableSummary", "read_chart", "source_position", "table_summary", "time_column"]
+__all__ = [
+    "MAX_SERIES",
+    "OTHERS",
+    "ChartRows",
+    "TableSummary",
+    "read_chart",
+    "source_position",
+    "table_id",
+    "table_summary",
+]
 
 _VIEWS = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
 
@@ -35,8 +44,8 @@ class ChartRows:
     """At most `MAX_ROWS` rows, in the order in which they are shown. A drawn chart has the columns `x`, `series`
     (if any) and `y` under their own names; a table the columns it names, or all; a metric one value."""
     total: int
-    """How many rows (of a table) or places along x (of a drawn chart) there are without limit; where it is more
-    than are in `rows`, the rest was cut: with a time axis the oldest."""
+    """How many rows (of a table) or places along x (of a drawn chart) there are without limit, 0 for a metric;
+    where it is more than are in `rows`, the rest was cut: with a time axis the oldest."""
     series: int = 0
     """How many series there are. The smaller ones beyond `MAX_SERIES` are the series `OTHERS` in bars and areas,
     and left out of lines."""
@@ -58,25 +67,30 @@ class TableSummary:
     """Time of the newest commit."""
     newest: datetime | None
     """Largest value of the column that says when a row is of; None without such a column or without rows."""
+    window: timedelta | None = None
+    """Length of its windows; None where it has none."""
 
 
-def table_summary(table: TableId, lake: Path, *, time: str | None = None) -> TableSummary | None:
-    """Return the state of a table, None if it does not exist.
+def table_id(source: EventSource, table: GoldTable | Layer) -> TableId:
+    """Return the identity of a Gold table, or of the table of another layer."""
+    return gold(source, table) if isinstance(table, GoldTable) else TableId(source.name, table)
 
-    Args:
-        table: The table.
-        lake: Folder of the Delta tables.
-        time: The column that says when a row is of (`time_column` of a Gold table).
+
+def table_summary(source: EventSource, table: GoldTable | Layer, lake: Path) -> TableSummary | None:
+    """Return the state of a Gold table, or of the table of another layer; None if it does not exist.
 
     Raises:
         TableError: The table can't be read.
     """
-    with _read_errors(table):
-        opened = open_table(table, lake)
+    found = table_id(source, table)
+    time = time_column(table) if isinstance(table, GoldTable) else None
+    window = _window(table) if isinstance(table, GoldTable) else None
+    with _read_errors(found):
+        opened = open_table(found, lake)
         if opened is None:
             return None
         newest = opened.query(newest_sql(time)).column("newest")[0].as_py() if time is not None else None
-        return TableSummary(table, opened.rows(), opened.version, opened.last_commit(), newest)
+        return TableSummary(found, opened.rows(), opened.version, opened.last_commit(), newest, window)
 
 
 def read_chart(  # noqa: PLR0913 - the place of the table, and the viewer's wishes by name
@@ -106,7 +120,7 @@ def read_chart(  # noqa: PLR0913 - the place of the table, and the viewer's wish
         opened = open_table(gold(source, table), lake)
         if opened is None:
             return None
-        window = window_length(table.window) if table.window is not None else None
+        window = _window(table)
         step = None
         if query.over_time and chart.aggregate is not None:
             step = _step(opened, query, window)
@@ -126,6 +140,10 @@ def source_position(source: EventSource, lake: Path) -> Position:
     with _read_errors(bronze(source)):
         opened = open_table(bronze(source), lake)
         return START if opened is None else read_position(opened)
+
+
+def _window(table: GoldTable) -> timedelta | None:
+    return window_length(table.window) if table.window is not None else None
 
 
 def _step(opened: LakeTable, query: Query, window: timedelta | None) -> timedelta:

@@ -296,31 +296,41 @@ def test_no_rows_in_the_span(tmp_path):
 def test_missing_table(tmp_path):
     """A table that does not exist is None for every reader, and the position is the start."""
     assert read_chart(SOURCE, COUNTS, BARS, tmp_path) is None
-    assert table_summary(layout.gold(SOURCE, COUNTS), tmp_path) is None
+    assert table_summary(SOURCE, COUNTS, tmp_path) is None
     assert source_position(SOURCE, tmp_path) == START
 
 
 def test_summary(tmp_path):
-    """A summary tells rows, version, time of the commit and the newest window."""
+    """A summary tells rows, version, time of the commit, the newest window and its length."""
     before = datetime.now(UTC) - timedelta(seconds=1)
     counts(tmp_path, (0, "view", 1), (4, "view", 1))
     counts(tmp_path, (2, "view", 1))
 
-    found = table_summary(layout.gold(SOURCE, COUNTS), tmp_path, time="window_start")
+    found = table_summary(SOURCE, COUNTS, tmp_path)
 
     assert found is not None
     assert before < found.last_commit <= datetime.now(UTC)
-    assert found == TableSummary(layout.gold(SOURCE, COUNTS), 3, 1, found.last_commit, NOON + 4 * MINUTE)
+    assert found == TableSummary(layout.gold(SOURCE, COUNTS), 3, 1, found.last_commit, NOON + 4 * MINUTE, MINUTE)
 
 
 def test_summary_of_an_empty_table(tmp_path):
     """A table without rows has no newest window."""
     open_or_create(SOURCE, layout.gold(SOURCE, COUNTS), tmp_path)
 
-    found = table_summary(layout.gold(SOURCE, COUNTS), tmp_path, time="window_start")
+    found = table_summary(SOURCE, COUNTS, tmp_path)
 
     assert found is not None
     assert (found.rows, found.newest) == (0, None)
+
+
+def test_summary_of_another_layer(tmp_path):
+    """A layer's one table is named by its layer."""
+    open_or_create(SOURCE, layout.quarantine(SOURCE), tmp_path)
+
+    found = table_summary(SOURCE, "quarantine", tmp_path)
+
+    assert found is not None
+    assert (found.table.name, found.rows, found.newest) == ("shop.quarantine", 0, None)
 
 
 def test_position_is_the_one_bronze_recorded(tmp_path):

@@ -1,0 +1,1 @@
+"""The parts of the dashboard. It reads tables and asks Kafka how far it is; it writes nothing."""

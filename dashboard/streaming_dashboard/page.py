@@ -1,0 +1,54 @@
+"""The page: sidebar, plugins that failed, and one section per source that looks again by itself."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import streamlit as st
+
+from streaming_assets.contract import EventSource
+from streaming_assets.errors import SettingsError
+from streaming_assets.registry import Registry, load_sources
+from streaming_assets.settings import Settings, load_settings
+from streaming_dashboard.facts import show_facts
+from streaming_dashboard.gold import show_tables
+from streaming_dashboard.problems import show_broken, show_no_sources, show_problem
+from streaming_dashboard.sidebar import Choice, show_sidebar
+from streaming_dashboard.wording import plain
+
+
+def show_page() -> None:
+    """Show the whole page; Streamlit calls it for every change the viewer makes."""
+    st.set_page_config(page_title="Streaming assets", page_icon="📈", layout="wide")
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        show_problem(error)
+        return
+    registry = _registry(settings.disabled_plugins)
+    show_broken(registry.broken)
+    if not registry.sources:
+        show_no_sources()
+        return
+    choice = show_sidebar(registry.sources, settings.dashboard_refresh_seconds)
+    for source in choice.sources:
+        _show_source(source, settings, choice)
+
+
+@st.cache_resource(show_spinner="Loading plugins …")
+def _registry(disabled: tuple[str, ...]) -> Registry:
+    return load_sources(disabled=disabled)
+
+
+def _show_source(source: EventSource, settings: Settings, choice: Choice) -> None:
+    # A fragment runs alone, on its own clock, and leaves the rest of the page and the viewer's choices as they are.
+    st.fragment(_section, run_every=choice.every)(source, settings, choice.span)
+
+
+def _section(source: EventSource, settings: Settings, span: timedelta | None) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        st.header(plain(source.title), anchor=source.name, width="content")
+        st.caption(f"Last look {datetime.now(UTC):%H:%M:%S} UTC", width="content")
+    st.markdown(source.description)
+    show_facts(source, settings)
+    show_tables(source, settings.lake_path, span)

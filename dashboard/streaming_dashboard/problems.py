@@ -1,0 +1,40 @@
+"""What is missing or broken, said plainly and without stack traces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from streaming_assets.errors import StreamingAssetsError
+from streaming_assets.registry import BrokenPlugin
+from streaming_dashboard.wording import plain, told
+
+
+def show_problem(error: StreamingAssetsError) -> None:
+    """Show an error: what happened, what to do, and the rest behind a click."""
+    remedy = f"\n\nWhat to do: {error.remedy}" if error.remedy else ""
+    st.error(f"{plain(error.summary)}{remedy}", icon=":material/error:")
+    with st.expander("Details"):
+        st.code(told(error), language=None, wrap_lines=True)
+
+
+def show_broken(broken: Sequence[BrokenPlugin]) -> None:
+    """Name the plugins that were left out, with the reasons behind a click."""
+    if not broken:
+        return
+    names = ", ".join(dict.fromkeys(plugin.name for plugin in broken))
+    count = "1 plugin was" if len(broken) == 1 else f"{len(broken)} plugins were"
+    with st.expander(f"{count} left out: {plain(names)}", icon=":material/warning:"):
+        for plugin in broken:
+            st.markdown(f"**{plain(plugin.name)}** failed at its {plugin.moment}:")
+            st.code(told(plugin.error), language=None, wrap_lines=True)
+
+
+def show_no_sources() -> None:
+    """Say that there is nothing to show, and how to get something."""
+    st.info(
+        "No event source is loaded. Install a plugin, or make one with `streaming-assets plugins new`; "
+        "`streaming-assets plugins list` shows what is installed.",
+        icon=":material/extension:",
+    )
