@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from streaming_assets.contract import EventSource, GoldTable
 from streaming_assets.lake.positions import Position
+from streaming_assets.lake.tables import NO_BATCH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class Aggregated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """What the tables of a source say when they are counted against each other, up to Silver's batch."""
+    """What the tables of a source say when batches up to Silver's are counted against each other."""
 
     bronze: int
     """Bronze rows."""
@@ -107,9 +107,6 @@ class GoldAudit:
     """Rows it has that the full computation does not give."""
 
 
-ReadProgress = Callable[[int], None]
-
-
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much an engine takes at once."""
@@ -118,13 +115,6 @@ class Limits:
     """Most records in one batch."""
     bytes: int
     """Most bytes of keys and values in one batch."""
-
-
-@dataclass(slots=True)
-class Clock:
-    """Where ingestion times come from; tests set it."""
-
-    now: Callable[[], datetime] = field(default=lambda: datetime.now().astimezone())
 
 
 class Engine(Protocol):
@@ -145,8 +135,8 @@ class Engine(Protocol):
         """Bring a Gold table up to Silver's batch; None if it was there already."""
         ...
 
-    def audit(self, source: EventSource) -> Audit:
-        """Count the tables of a source against each other, record by record."""
+    def audit(self, source: EventSource, *, after: int = NO_BATCH) -> Audit:
+        """Count the tables of a source against each other, record by record: the batches after `after`."""
         ...
 
     def audit_gold(self, source: EventSource, table: GoldTable) -> GoldAudit:

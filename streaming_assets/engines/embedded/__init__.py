@@ -15,6 +15,7 @@ from streaming_assets.engines.embedded.gold import Aggregator
 from streaming_assets.engines.embedded.silver import Refiner
 from streaming_assets.engines.protocol import Aggregated, Audit, GoldAudit, Ingested, IngestPlan, Limits, Refined
 from streaming_assets.kafka.connection import Connection
+from streaming_assets.lake.tables import NO_BATCH
 from streaming_assets.pseudonyms import pseudonym_key
 from streaming_assets.settings import Settings
 
@@ -48,9 +49,9 @@ class EmbeddedEngine:
         """See `Engine.aggregate`."""
         return self._aggregator(source, table).run()
 
-    def audit(self, source: EventSource) -> Audit:
+    def audit(self, source: EventSource, *, after: int = NO_BATCH) -> Audit:
         """See `Engine.audit`."""
-        return Auditor(self._refiner(source)).run()
+        return Auditor(self._refiner(source)).run(after)
 
     def audit_gold(self, source: EventSource, table: GoldTable) -> GoldAudit:
         """See `Engine.audit_gold`."""

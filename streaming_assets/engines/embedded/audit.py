@@ -24,15 +24,17 @@ class Auditor:
     refiner: Refiner
     """Reads records again where their event has to be known."""
 
-    def run(self) -> Audit:
+    def run(self, after: int) -> Audit:
         """Count; see `Engine.audit`."""
         source, lake = self.refiner.source, self.refiner.lake
         bronze = open_table(layout.bronze(source), lake)
         silver = open_table(layout.silver(source), lake)
         upto = silver.batch if silver else NO_BATCH
-        self._view("bronze_rows", bronze, BRONZE, upto)
-        self._view("silver_rows", silver, silver_schema(source), upto)
-        self._view("quarantine_rows", open_table(layout.quarantine(source), lake), QUARANTINE, upto)
+        quarantine = open_table(layout.quarantine(source), lake)
+        self._view("bronze_rows", bronze, BRONZE, (after, upto))
+        self._view("silver_rows", silver, silver_schema(source), (after, upto))
+        self._view("quarantine_rows", quarantine, QUARANTINE, (after, upto))
+        self._view("stored_events", silver, silver_schema(source), (NO_BATCH, upto))
         duplicates, lost = self._leftover(bronze, upto)
         return Audit(
             bronze=count(self.refiner.connection, "bronze_rows"),
@@ -49,12 +51,15 @@ class Auditor:
             foreign=self._foreign("silver_rows") + self._foreign("quarantine_rows"),
         )
 
-    def _view(self, view: str, table: LakeTable | None, schema: pa.Schema, upto: int) -> None:
+    def _view(self, view: str, table: LakeTable | None, schema: pa.Schema, batches: tuple[int, int]) -> None:
+        """Make a view of the rows whose batch is after the first and up to the second."""
+        after, upto = batches
         connection = self.refiner.connection
-        files = table.files() if table else []
+        files = table.files(newer_than=after) if table else []
         connection.register(f"no_{view}", schema.empty_table())
         relation = read_parquet(file.path for file in files) if files else f"no_{view}"
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT * FROM {relation} WHERE batch <= {upto}")
+        condition = f"batch > {after} AND batch <= {upto}"
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT * FROM {relation} WHERE {condition}")
 
     def _leftover(self, bronze: LakeTable | None, upto: int) -> tuple[int, int]:
         """Split the records that are in neither table into duplicates of a Silver row and lost ones."""
@@ -76,7 +81,7 @@ class Auditor:
             self.refiner.parse(part, where=f"({_PLACE}) IN (SELECT ({_PLACE}) FROM leftover)")
             duplicates += count(
                 self.refiner.connection,
-                "(SELECT _sa_event_id FROM fitting SEMI JOIN silver_rows "
+                "(SELECT _sa_event_id FROM fitting SEMI JOIN stored_events "
                 "ON _sa_event_id = event_id AND _sa_event_time = event_time)",
             )
         return duplicates, total - duplicates
