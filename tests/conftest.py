@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient
+from deltalake import DeltaTable
 
-from streaming_assets.contract import Topic
+from streaming_assets.contract import Event, EventSource, Topic
+from streaming_assets.engines.factory import make_engine
 from streaming_assets.errors import BrokerError
 from streaming_assets.kafka.broker import connect
+from streaming_assets.kafka.connection import Connection
 from streaming_assets.kafka.java import find_java
-from streaming_assets.kafka.topics import ensure_topic
-from streaming_assets.settings import load_settings
+from streaming_assets.kafka.publisher import Publisher
+from streaming_assets.kafka.topics import ensure_topic, topic_state
+from streaming_assets.layers.refresh import SourceRefresh, Step
+from streaming_assets.layers.verify import verify
+from streaming_assets.registry import load_sources
+from streaming_assets.settings import PREFIX, Settings, load_settings
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+TOPICS = ("logs_raw", "user_interactions")
 
 _numbers = itertools.count(1)
 
@@ -38,3 +59,162 @@ def topic_factory(broker):
         return topic
 
     return create
+
+
+@pytest.fixture(scope="session")
+def github_data():
+    """The folder of real GitHub data."""
+    if not (SHARED_DATA / "github").is_dir():
+        pytest.skip("the real data (../shared/data) is not there")
+    return SHARED_DATA / "github"
+
+
+def delete_topics(connection: Connection, names: Iterable[str] = TOPICS) -> None:
+    """Delete topics, where they exist, and wait until they are gone."""
+    admin = AdminClient(connection.client_config())
+    present = [name for name in names if topic_state(connection, name) is not None]
+    for deleted in admin.delete_topics(present).values() if present else ():
+        deleted.result(30)
+    while any(topic_state(connection, name) is not None for name in present):
+        time.sleep(0.02)
+
+
+def rows_of(path: Path) -> list[dict[str, object]]:
+    """Return all rows of a Delta table, read by nothing but the Delta library."""
+    return DeltaTable(str(path)).to_pyarrow_table().to_pylist()
+
+
+class Flow:
+    """One source on the session's broker, with a topic and a home of its own, refreshed in this process."""
+
+    def __init__(self, source: EventSource, settings: Settings, connection: Connection) -> None:
+        self.source = source
+        self.settings = settings
+        self.connection = connection
+        ensure_topic(connection, source.topic)
+
+    def publish(self, values: Iterable[bytes]) -> None:
+        """Publish events by the framework's publisher."""
+        with Publisher(self.connection, self.source.topic) as publisher:
+            publisher.publish(Event(value=value) for value in values)
+
+    def refresh(self) -> list[Step]:
+        """Refresh all tables."""
+        engine = make_engine(self.settings, self.connection)
+        try:
+            return list(SourceRefresh(self.source, self.settings, engine, self.connection).run())
+        finally:
+            engine.close()
+
+    def faults(self) -> list[object]:
+        """Return the findings of `verify` that do not hold."""
+        engine = make_engine(self.settings, None)
+        try:
+            return [finding for finding in verify(self.source, engine) if not finding.passed]
+        finally:
+            engine.close()
+
+    def path(self, table: str) -> Path:
+        """Return the folder of `bronze`, `silver`, `quarantine` or `gold/<table>`."""
+        return self.settings.source_path(self.source.name) / table
+
+    def rows(self, table: str) -> list[dict[str, object]]:
+        """Return all rows of a table."""
+        return rows_of(self.path(table))
+
+    def counts(self) -> tuple[int, int, int]:
+        """Return the rows of Bronze, Silver and quarantine."""
+        return len(self.rows("bronze")), len(self.rows("silver")), len(self.rows("quarantine"))
+
+    def versions(self) -> dict[str, int]:
+        """Return the version of every table, by folder."""
+        root = self.settings.source_path(self.source.name)
+        logs = root.rglob("_delta_log")
+        return {str(log.parent.relative_to(root)): DeltaTable(str(log.parent)).version() for log in logs}
+
+
+@pytest.fixture
+def flow_factory(broker, tmp_path):
+    """Makes flows of a source by its name; keyword arguments are settings."""
+
+    def make(name: str, **settings: object) -> Flow:
+        source = load_sources().get(name)
+        number = next(_numbers)
+        source = replace(source, topic=replace(source.topic, name=f"{source.topic.name}-{number}"))
+        chosen = {"home": tmp_path / f"home-{number}", "lake": None, "threads": 2, **settings}
+        return Flow(source, load_settings(**chosen), broker)
+
+    return make
+
+
+class CommandLine:
+    """The command line as a person has it: processes in a folder of its own, 80 columns wide."""
+
+    def __init__(self, folder: Path, **variables: str) -> None:
+        self.folder = folder
+        self.home = folder / ".streaming_assets"
+        self.lake = self.home / "lake"
+        inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
+        for name in ("PYTHONDONTWRITEBYTECODE", "FORCE_COLOR", "DAGSTER_HOME"):
+            inherited.pop(name, None)
+        self.environment = {**inherited, "COLUMNS": "80", **variables}
+        self.started: list[subprocess.Popen[str]] = []
+
+    def start(self, *arguments: object, **variables: str) -> subprocess.Popen[str]:
+        """Start a command in a session of its own; standard output and error can be read."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streaming_assets", *map(str, arguments)],
+            cwd=self.folder,
+            env={**self.environment, **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.started.append(process)
+        return process
+
+    def run(self, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        process = self.start(*arguments, **variables)
+        out, err = process.communicate(timeout=180)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def ok(self, *arguments: object, **variables: str) -> str:
+        """Run a command that must succeed; return what it wrote to standard output."""
+        done = self.run(*arguments, **variables)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def json(self, *arguments: object, **variables: str) -> object:
+        """Run a command that must succeed with `--json`; return the document."""
+        return json.loads(self.ok(*arguments, "--json", **variables))
+
+    def rows(self, table: str) -> list[dict[str, object]]:
+        """Return all rows of a table, such as `github_events/silver`."""
+        return rows_of(self.lake / table)
+
+    def end(self) -> None:
+        """Kill what is left of the processes that were started."""
+        for process in self.started:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+
+@pytest.fixture
+def offline(tmp_path) -> Iterator[CommandLine]:
+    """The command line in an empty folder, without a broker."""
+    line = CommandLine(tmp_path)
+    yield line
+    line.end()
+
+
+@pytest.fixture
+def command_line(broker, tmp_path) -> Iterator[CommandLine]:
+    """The command line in an empty folder, with the session's broker and without any topic of a source."""
+    delete_topics(broker)
+    line = CommandLine(tmp_path, STREAMING_ASSETS_KAFKA_BOOTSTRAP_SERVERS=broker.bootstrap_servers)
+    yield line
+    line.end()
