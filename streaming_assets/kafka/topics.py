@@ -19,10 +19,14 @@ from streaming_assets.kafka.connection import MAX_MESSAGE_BYTES, Connection, Las
 _TIMEOUT_SECONDS = 10.0
 _LEADER_SECONDS = 10.0
 _NO_LEADER_YET = {
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.OFFSET_NOT_AVAILABLE,
 }
+"""What a broker answers while a leader is being chosen and has not taken up its work (KIP-320, KIP-207)."""
 
 
 @dataclass(frozen=True, slots=True)

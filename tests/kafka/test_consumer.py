@@ -22,10 +22,10 @@ def _produce(broker, topic, records):
     assert producer.flush(30) == 0
 
 
-def _read(broker, topic, start=None, end=None, max_records=100_000, max_bytes=2**26):
+def _read(broker, topic, start=None, end=None, **bounds):
     state = topic_state(broker, topic.name)
-    start, end = start or state.low, end or state.high
-    with RecordReader(broker, topic.name, start, end, max_records=max_records, max_bytes=max_bytes) as reader:
+    bounds = {"max_records": 100_000, "max_bytes": 2**26, **bounds}
+    with RecordReader(broker, topic.name, start or state.low, end or state.high, **bounds) as reader:
         return list(reader)
 
 
@@ -52,7 +52,7 @@ def test_everything_of_a_record_comes_back(broker, topic_factory):
         "timestamp_type": 0,
     }
     assert [expected] == batch.table.to_pylist()
-    assert RECORD_SCHEMA == batch.table.schema
+    assert batch.table.schema == RECORD_SCHEMA
     assert batch.next_offsets == {0: 0, 1: 1}
 
 
@@ -104,7 +104,7 @@ def test_every_batch_says_where_to_go_on(broker, topic_factory):
     topic = topic_factory(partitions=2)
     _produce(broker, topic, [{"value": b"%d" % n, "partition": n % 2} for n in range(1000)])
     batches = _read(broker, topic, max_records=300)
-    assert [300, 300, 300, 100] == [batch.table.num_rows for batch in batches]
+    assert [batch.table.num_rows for batch in batches] == [300, 300, 300, 100]
     for position, batch in enumerate(batches[:-1]):
         rest = _records(_read(broker, topic, batch.next_offsets))
         expected = _records(batches[position + 1 :])
@@ -126,7 +126,7 @@ def test_keys_count_as_bytes(broker, topic_factory):
     """The bound is on keys and values together."""
     topic = topic_factory(partitions=1)
     _produce(broker, topic, [{"value": b"v" * 300, "key": b"k" * 300}] * 4)
-    assert [1, 1, 1, 1] == [batch.table.num_rows for batch in _read(broker, topic, max_bytes=1000)]
+    assert [batch.table.num_rows for batch in _read(broker, topic, max_bytes=1000)] == [1, 1, 1, 1]
 
 
 def test_record_of_five_megabytes(broker, topic_factory):
@@ -160,7 +160,7 @@ def test_range_that_ends_in_an_aborted_transaction(broker, topic_factory):
     batches = _read(broker, topic)
     # 2 records and their control record, 3 records and theirs
     assert batches[-1].next_offsets == {0: 7, 1: 0}
-    assert [b"good-0", b"good-1"] == _records(batches)["value"].to_pylist()
+    assert _records(batches)["value"].to_pylist() == [b"good-0", b"good-1"]
 
 
 def test_range_of_nothing_but_an_aborted_transaction_moves_the_position(broker, topic_factory):
@@ -169,7 +169,7 @@ def test_range_of_nothing_but_an_aborted_transaction_moves_the_position(broker, 
     _transact(broker, topic, (3, False))
     (batch,) = _read(broker, topic)
     assert (batch.table.num_rows, batch.next_offsets) == (0, {0: 4})
-    assert RECORD_SCHEMA == batch.table.schema
+    assert batch.table.schema == RECORD_SCHEMA
 
 
 def test_range_that_ends_in_a_control_record_with_records_behind_it(broker, topic_factory):
@@ -177,7 +177,7 @@ def test_range_that_ends_in_a_control_record_with_records_behind_it(broker, topi
     topic = topic_factory(partitions=1)
     _transact(broker, topic, (2, True), (2, True))
     batches = _read(broker, topic, {0: 0}, {0: 3})
-    assert [b"good-0", b"good-1"] == _records(batches)["value"].to_pylist()
+    assert _records(batches)["value"].to_pylist() == [b"good-0", b"good-1"]
     assert batches[-1].next_offsets == {0: 3}
 
 
@@ -186,13 +186,13 @@ def test_full_last_batch_is_followed_by_the_move_to_the_end(broker, topic_factor
     topic = topic_factory(partitions=1)
     _transact(broker, topic, (2, True), (1, False))
     batches = _read(broker, topic, max_records=2)
-    assert [(2, {0: 2}), (0, {0: 5})] == [(batch.table.num_rows, batch.next_offsets) for batch in batches]
+    assert [(batch.table.num_rows, batch.next_offsets) for batch in batches] == [(2, {0: 2}), (0, {0: 5})]
 
 
 def test_empty_range_gives_no_batch(broker, topic_factory):
     """Where start and end are the same there is nothing to commit."""
     topic = topic_factory(partitions=2)
-    assert [] == _read(broker, topic)
+    assert _read(broker, topic) == []
 
 
 def test_position_that_retention_overtook_is_an_error(broker, topic_factory):

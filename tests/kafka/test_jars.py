@@ -11,12 +11,13 @@ from streaming_assets.kafka.jars import jar_cache, kafka_jars
 
 
 @pytest.fixture
-def mirror(broker, tmp_path, monkeypatch):
+def mirror(request, tmp_path, monkeypatch):
     """A Maven repository on this machine made of the jars that the broker runs with; gives the paths asked for."""
+    request.getfixturevalue("broker")
     asked = []
 
     class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_request(self, code="-", size="-"):
+        def log_request(self, *_):
             asked.append(self.path)
 
         def log_message(self, *_):
@@ -25,14 +26,14 @@ def mirror(broker, tmp_path, monkeypatch):
     handler = functools.partial(Handler, directory=str(jar_cache() / "repository"))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever).start()
-        _configure(tmp_path, monkeypatch, server.server_port)
+        _configure(tmp_path, monkeypatch, f"127.0.0.1:{server.server_port}")
         yield asked
         server.shutdown()
 
 
-def _configure(folder, monkeypatch, port):
+def _configure(folder, monkeypatch, address):
     settings = folder / "jgo.conf"
-    settings.write_text(f"[repositories]\ncentral = http://127.0.0.1:{port}\n")
+    settings.write_text(f"[repositories]\ncentral = http://{address}\n")
     monkeypatch.setenv("JGO_CONFIG_FILE", str(settings))
 
 
@@ -61,7 +62,8 @@ def test_cut_jar_is_fetched_again_and_only_that_one(mirror, tmp_path, monkeypatc
 
 
 @pytest.mark.broker
-def test_fresh_cache_is_filled_from_the_mirror(mirror, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("mirror")
+def test_fresh_cache_is_filled_from_the_mirror(tmp_path, monkeypatch):
     """A machine without the jars gets all of them, and a manifest that the next process trusts."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     jars = kafka_jars()
@@ -72,8 +74,7 @@ def test_fresh_cache_is_filled_from_the_mirror(mirror, tmp_path, monkeypatch):
 
 def test_repository_that_does_not_answer_is_named(tmp_path, monkeypatch):
     """Without jars and without a repository, the error has the address, and no password of it."""
-    _configure(tmp_path, monkeypatch, "9/user:secret@mirror")
-    (tmp_path / "jgo.conf").write_text("[repositories]\ncentral = http://user:secret@127.0.0.1:9\n")
+    _configure(tmp_path, monkeypatch, "user:secret@127.0.0.1:9")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr("streaming_assets.kafka.download._ATTEMPTS", 1)
     with pytest.raises(BrokerError, match=r"127\.0\.0\.1") as caught:

@@ -8,19 +8,19 @@ def _state(low, high):
 
 def test_lag_is_what_lies_between_next_and_last_stable_offset():
     """The lag of a partition is the distance from the next offset to the last stable one."""
-    assert {0: 70, 1: 0} == lag(_state({0: 0, 1: 0}, {0: 100, 1: 5}), {0: 30, 1: 5})
+    assert lag(_state({0: 0, 1: 0}, {0: 100, 1: 5}), {0: 30, 1: 5}) == {0: 70, 1: 0}
 
 
 def test_partition_without_position_starts_at_its_low_watermark():
     """A partition that was never read lags by the records that are still there."""
-    assert {0: 60} == lag(_state({0: 40}, {0: 100}), {})
+    assert lag(_state({0: 40}, {0: 100}), {}) == {0: 60}
 
 
 def test_position_behind_the_end_is_no_negative_lag():
     """A position past the last stable offset, as of a topic created again, counts as no lag."""
-    assert {0: 0} == lag(_state({0: 0}, {0: 3}), {0: 10})
+    assert lag(_state({0: 0}, {0: 3}), {0: 10}) == {0: 0}
 
 
 def test_positions_of_partitions_that_are_gone_are_left_out():
     """Only partitions that the topic has get a lag."""
-    assert {0: 1} == lag(_state({0: 0}, {0: 1}), {0: 0, 7: 4})
+    assert lag(_state({0: 0}, {0: 1}), {0: 0, 7: 4}) == {0: 1}
