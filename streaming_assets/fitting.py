@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -135,7 +136,7 @@ class Fitter:
     def _event_time(self, event: dict[str, Any], seen_at: datetime) -> datetime:
         path = self._schema.event_time
         event_time: datetime = lookup(event, path)
-        if event_time > seen_at + CLOCK_TOLERANCE:
+        if event_time - seen_at > CLOCK_TOLERANCE:
             detail = f"found {event_time.isoformat()}, expected at most a day after {seen_at.isoformat()}"
             _refuse(Reason.EVENT_TIME_IN_FUTURE, f"$.{path}", detail)
         return event_time
@@ -182,6 +183,12 @@ class _HugeInteger(str):
     __slots__ = ()
 
 
+class _Number(float):
+    """A number with fraction or exponent that remembers how it was written."""
+
+    text: str
+
+
 _LONGEST_INTEGER = len(str(-(2**63)))
 
 
@@ -195,7 +202,7 @@ def _parse(value: bytes | None) -> Any:
     if _depth(text) > MAX_DEPTH:
         _refuse(Reason.TOO_DEEP, None, f"expected at most {MAX_DEPTH} levels of nesting")
     try:
-        return json.loads(text, object_pairs_hook=_pairs, parse_constant=_constant, parse_int=_integer)
+        return _DECODER.decode(text)
     except ValueError as error:
         _refuse(Reason.NOT_JSON, None, _truncate(str(error)))
 
@@ -204,7 +211,8 @@ def _depth(text: str) -> int:
     if text.count("{") + text.count("[") <= MAX_DEPTH:
         return 0
     depth = deepest = 0
-    for bracket in re.findall(r'"(?:[^"\\]|\\.)*"|[\[{\]}]', text, re.DOTALL):
+    # A string without an end takes all that follows, so that no character is looked at twice.
+    for bracket in re.findall(r'"(?:[^"\\]++|\\.)*+"?|[\[{\]}]', text, re.DOTALL):
         if bracket in "[{":
             depth += 1
             deepest = max(deepest, depth)
@@ -216,8 +224,8 @@ def _depth(text: str) -> int:
 def _pairs(pairs: list[tuple[str, Any]]) -> _Object:
     result = _Object(pairs)
     if len(result) < len(pairs):
-        names = [name for name, _ in pairs]
-        result.repeated = frozenset(name for name in result if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        result.repeated = frozenset(name for name, times in counts.items() if times > 1)
     return result
 
 
@@ -227,6 +235,15 @@ def _constant(name: str) -> NoReturn:
 
 def _integer(text: str) -> int | _HugeInteger:
     return int(text) if len(text) <= _LONGEST_INTEGER else _HugeInteger(text)
+
+
+def _number(text: str) -> _Number:
+    number = _Number(text)
+    number.text = text
+    return number
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant, parse_int=_integer, parse_float=_number)
 
 
 def _object(value: Any) -> dict[str, Any]:
@@ -289,7 +306,9 @@ def _string(value: Any, path: str) -> str:
 def _text(value: Any, path: str) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, (int, float)):
+    if isinstance(value, _Number):
+        return value.text
+    if isinstance(value, int):
         return str(value)
     if isinstance(value, _HugeInteger):
         return str.__str__(value)
@@ -416,6 +435,8 @@ _LONGEST_SHOWN = 80
 def _show(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, _Number):
+        return _truncate(value.text)
     return _truncate(json.dumps(value) if not isinstance(value, (_HugeInteger, datetime, date)) else str(value))
 
 
