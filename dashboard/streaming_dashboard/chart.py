@@ -87,7 +87,9 @@ def show_chart(view: View, chart: Chart) -> None:
     else:
         drawing = draw(view.table, chart, found, _colors(view, chart, found))
         st.altair_chart(drawing, width="stretch", key=view.key(chart, "chart"))
-    st.caption(" ".join(_notes(view, chart, found)))
+    notes = " ".join(_notes(view, chart, found))
+    if notes:
+        st.caption(notes)
 
 
 def _choose_limit(view: View, chart: Chart, first: int) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from streaming_assets.contract import EventSource, GoldTable
+from streaming_assets.contract import Chart, EventSource, GoldTable
 from streaming_assets.errors import TableError
 from streaming_assets.lake.reader import TableSummary, table_id, table_summary
 from streaming_dashboard.chart import View, show_chart, show_metric
@@ -15,6 +15,8 @@ from streaming_dashboard.charts import is_over_time
 from streaming_dashboard.grid import rows
 from streaming_dashboard.problems import show_problem
 from streaming_dashboard.wording import heading, moment
+
+_NARROW_COLUMNS = 4
 
 
 def show_tables(source: EventSource, lake: Path, span: timedelta | None) -> None:
@@ -32,7 +34,12 @@ def show_tables(source: EventSource, lake: Path, span: timedelta | None) -> None
 
 
 def _is_wide(table: GoldTable) -> bool:
-    return len(table.charts) > 1 or any(is_over_time(table, chart) for chart in table.charts)
+    return len(table.charts) > 1 or any(_fills_width(table, chart) for chart in table.charts)
+
+
+def _fills_width(table: GoldTable, chart: Chart) -> bool:
+    shows_all = chart.kind == "table" and chart.x is None and chart.y is None
+    return is_over_time(table, chart) or (shows_all and len(table.columns) > _NARROW_COLUMNS)
 
 
 def _show_table(source: EventSource, table: GoldTable, lake: Path, span: timedelta | None) -> None:
@@ -59,7 +66,7 @@ def _show_charts(view: View) -> None:
             for chart in metrics:
                 show_metric(view, chart)
     others = [chart for chart in view.table.charts if chart.kind != "metric"]
-    for row in rows(others, lambda chart: is_over_time(view.table, chart)):
+    for row in rows(others, lambda chart: _fills_width(view.table, chart)):
         for column, chart in zip(st.columns(len(row), gap="large"), row, strict=True):
             with column:
                 show_chart(view, chart)
@@ -68,7 +75,7 @@ def _show_charts(view: View) -> None:
 def _show_state(summary: TableSummary) -> None:
     parts = [f"{summary.rows:,} rows", f"version {summary.version:,}"]
     if summary.newest is not None:
-        what = "newest window" if summary.window is not None else "newest"
+        what = "newest window" if summary.window is not None else "newest row"
         parts.insert(0, f"{what} {moment(summary.newest, summary.window)}")
     st.caption(" · ".join(parts))
 

@@ -19,7 +19,7 @@ from streaming_dashboard.wording import plain
 
 def show_page() -> None:
     """Show the whole page; Streamlit calls it for every change the viewer makes."""
-    st.set_page_config(page_title="Streaming assets", page_icon="📈", layout="wide")
+    st.set_page_config(page_title="Streaming assets", page_icon="📈", layout="wide", initial_sidebar_state=340)
     try:
         settings = load_settings()
     except SettingsError as error:
