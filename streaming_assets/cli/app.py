@@ -1,4 +1,5 @@
-"""The commands and their options."""
+"""The commands and their options; what a command needs is imported when it runs, so that `--help` is there at once."""
+# ruff: noqa: PLC0415
 
 from __future__ import annotations
 
@@ -8,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from streaming_assets.cli import commands
 from streaming_assets.cli.console import quiet_libraries
 
 app = typer.Typer(
@@ -49,19 +49,25 @@ def demo(
     ] = False,
 ) -> None:
     """Run everything on this machine: broker, live events, refreshes, Dagster, dashboard."""
-    commands.demo(once=once)
+    from streaming_assets.cli.commands.demo import demo as run
+
+    run(once=once)
 
 
 @app.command()
 def up() -> None:
     """Run broker, Dagster and dashboard until Ctrl-C."""
-    commands.up()
+    from streaming_assets.cli.commands.up import up as run
+
+    run()
 
 
 @app.command()
 def broker() -> None:
     """Run the Kafka broker of this home until Ctrl-C."""
-    commands.run_broker()
+    from streaming_assets.cli.commands.broker import run_broker as run
+
+    run()
 
 
 @app.command()
@@ -78,7 +84,9 @@ def produce(
     """Publish a source's events to its topic, until Ctrl-C or the end of the files."""
     if files and not replay:
         raise typer.BadParameter("files are given with --replay FILE...")
-    commands.produce(source, replay=[*(replay or []), *(files or [])], rate=rate, limit=limit)
+    from streaming_assets.cli.commands.produce import produce as run
+
+    run(source, replay=[*(replay or []), *(files or [])], rate=rate, limit=limit)
 
 
 @app.command()
@@ -88,26 +96,34 @@ def refresh(
     as_json: Json = False,
 ) -> None:
     """Bring everything the topics hold into Bronze, Silver and all Gold tables."""
-    commands.refresh(sources or [], engine=engine, as_json=as_json)
+    from streaming_assets.cli.commands.refresh import refresh as run
+
+    run(sources or [], engine=engine, as_json=as_json)
 
 
 @app.command()
 def tables(sources: Sources = None, as_json: Json = False) -> None:
     """List the tables: rows, size, version, last batch, age."""
-    commands.tables(sources or [], as_json=as_json)
+    from streaming_assets.cli.commands.tables import tables as run
+
+    run(sources or [], as_json=as_json)
 
 
 @app.command()
 def verify(sources: Sources = None, as_json: Json = False) -> None:
     """Prove from the tables that nothing is lost and nothing is there twice; exit code 1 if something is."""
-    if not commands.verify(sources or [], as_json=as_json):
+    from streaming_assets.cli.commands.verify import verify as run
+
+    if not run(sources or [], as_json=as_json):
         raise typer.Exit(1)
 
 
 @plugins.command("list")
 def plugins_list(as_json: Json = False) -> None:
     """List the sources, and the plugins that were left out."""
-    commands.plugins_list(as_json=as_json)
+    from streaming_assets.cli.commands.plugins import plugins_list as run
+
+    run(as_json=as_json)
 
 
 @plugins.command("check")
@@ -115,5 +131,7 @@ def plugins_check(
     name: Annotated[str | None, typer.Argument(help="One plugin; none means all.")] = None, as_json: Json = False
 ) -> None:
     """Check plugins and tell all their faults at once; exit code 1 if there is one."""
-    if not commands.plugins_check(name, as_json=as_json):
+    from streaming_assets.cli.commands.plugins import plugins_check as run
+
+    if not run(name, as_json=as_json):
         raise typer.Exit(1)

@@ -17,7 +17,6 @@ from rich.table import Table
 from rich.text import Text
 
 from streaming_assets.errors import StreamingAssetsError
-from streaming_assets.registry import Registry
 
 out = Console()
 """Results."""
@@ -94,17 +93,6 @@ def age(moment: datetime | None) -> str | None:
         if seconds >= length:
             return f"{seconds // length} {unit} ago"
     return f"{seconds} s ago"
-
-
-def note_broken(registry: Registry) -> None:
-    """Say which plugins were left out, in one line each."""
-    for plugin in registry.broken:
-        err.print(
-            Text.assemble(("left out ", "yellow"), plugin.name, f" ({plugin.moment}): {plugin.error.summary}"),
-            soft_wrap=True,
-        )
-    if registry.broken:
-        err.print("`streaming-assets plugins check` tells all faults", style="dim")
 
 
 @contextmanager

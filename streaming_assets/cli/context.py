@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from streaming_assets.cli.console import err, note_broken
+from rich.text import Text
+
+from streaming_assets.cli.console import err
 from streaming_assets.kafka.broker import connect
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.registry import Registry, load_sources
@@ -18,8 +20,19 @@ from streaming_assets.settings import Settings
 def sources(settings: Settings) -> Registry:
     """Load the plugins and say which were left out."""
     registry = load_sources(disabled=settings.disabled_plugins)
-    note_broken(registry)
+    _note_broken(registry)
     return registry
+
+
+def _note_broken(registry: Registry) -> None:
+    """Say which plugins were left out, in one line each."""
+    for plugin in registry.broken:
+        err.print(
+            Text.assemble(("left out ", "yellow"), plugin.name, f" ({plugin.moment}): {plugin.error.summary}"),
+            soft_wrap=True,
+        )
+    if registry.broken:
+        err.print("`streaming-assets plugins check` tells all faults", style="dim")
 
 
 @contextmanager
