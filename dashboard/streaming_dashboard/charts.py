@@ -148,7 +148,7 @@ def _color(chart: Chart, colors: Mapping[str, str]) -> dict[str, Any]:
     if chart.series is None:
         return {"color": alt.value(PALETTE[0])}
     scale = alt.Scale(domain=list(colors), range=list(colors.values()))
-    return {"color": alt.Color("s:N", title=human(chart.series), scale=scale, legend=alt.Legend(labelLimit=180))}
+    return {"color": alt.Color("s:N", title=human(chart.series), scale=scale, legend=alt.Legend(labelLimit=220))}
 
 
 def _tooltips(table: GoldTable, chart: Chart) -> list[alt.Tooltip]:

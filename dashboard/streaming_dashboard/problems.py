@@ -12,9 +12,11 @@ from streaming_dashboard.wording import plain, told
 
 
 def show_problem(error: StreamingAssetsError) -> None:
-    """Show an error: what happened, what to do, and the rest behind a click."""
-    remedy = f"\n\nWhat to do: {error.remedy}" if error.remedy else ""
-    st.error(f"{plain(error.summary)}{remedy}", icon=":material/error:")
+    """Show an error: what happened and was found, what to do, and the rest behind a click."""
+    found = f"Found: {plain(error.found.splitlines()[0])}" if error.found else ""
+    remedy = f"What to do: {error.remedy}" if error.remedy else ""
+    parts = [plain(error.summary), found, remedy]
+    st.error("\n\n".join(part for part in parts if part), icon=":material/error:")
     with st.expander("Details"):
         st.code(told(error), language=None, wrap_lines=True)
 
