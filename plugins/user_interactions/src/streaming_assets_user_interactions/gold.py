@@ -24,7 +24,9 @@ GROUP BY window_start, window_end, event_type
         Field(name="events", type=ScalarType.LONG, description="Number of events."),
     ),
     keys=("window_start", "event_type"),
-    charts=(Chart(kind="area", title="Events per minute by type", x="window_start", y="events", series="event_type"),),
+    charts=(
+        Chart(kind="area", title="Events by type", x="window_start", y="events", series="event_type", aggregate="sum"),
+    ),
 )
 
 USER_SESSIONS = GoldTable(
