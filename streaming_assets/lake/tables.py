@@ -18,7 +18,15 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import CommitProperties, DeltaTable, QueryBuilder, Transaction, WriterProperties, write_deltalake
+from deltalake import (
+    ColumnProperties,
+    CommitProperties,
+    DeltaTable,
+    QueryBuilder,
+    Transaction,
+    WriterProperties,
+    write_deltalake,
+)
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from streaming_assets.contract import EventSource
@@ -26,8 +34,19 @@ from streaming_assets.errors import ConcurrentWrite, TableError
 from streaming_assets.lake.layout import TableId
 from streaming_assets.lake.schemas import PARTITIONING, schema_of
 
-WRITER = WriterProperties(compression="ZSTD", compression_level=1)
-"""Half the size of LZ4 at nearly the same speed on JSON."""
+WRITER = WriterProperties(
+    compression="ZSTD",  # half the size of LZ4 at nearly the same speed on JSON
+    compression_level=1,
+    max_row_group_size=2**14,  # readers work on row groups in parallel, so a batch has to have several
+    # Values hardly repeat; without a dictionary the file's footer tells their true size.
+    column_properties={"value": ColumnProperties(dictionary_enabled=False)},
+)
+
+_GOLD_FILE_BYTES = 8 * 2**20
+"""A Gold commit replaces whole files: small ones keep what is written close to what is touched."""
+
+_FILE_BYTES = 128 * 2**20
+"""Size of the other layers' files, once compacted."""
 
 NO_BATCH = 0
 """The batch of a table that contains none; batches count from 1."""
@@ -111,7 +130,18 @@ class LakeTable:
             custom_metadata={"userMetadata": json.dumps({"batch": batch, **metadata}, sort_keys=True)},
         )
         with _table_errors(self.id):
-            write_deltalake(self._delta, rows, writer_properties=WRITER, commit_properties=properties, **how)
+            write_deltalake(
+                self._delta,
+                rows,
+                writer_properties=WRITER,
+                target_file_size=self._file_bytes,
+                commit_properties=properties,
+                **how,
+            )
+
+    @property
+    def _file_bytes(self) -> int:
+        return _GOLD_FILE_BYTES if self.id.layer == "gold" else _FILE_BYTES
 
     def _not_newer(self, batch: int) -> ConcurrentWrite:
         return ConcurrentWrite(
@@ -160,7 +190,11 @@ class LakeTable:
         """Merge small files; returns delta-rs' metrics. No batch changes, no row changes."""
         properties = CommitProperties(custom_metadata={"userMetadata": json.dumps(dict(metadata), sort_keys=True)})
         with _table_errors(self.id):
-            return dict(self._delta.optimize.compact(writer_properties=WRITER, commit_properties=properties))
+            return dict(
+                self._delta.optimize.compact(
+                    target_size=self._file_bytes, writer_properties=WRITER, commit_properties=properties
+                )
+            )
 
     def vacuum(self, *, retention_hours: float) -> list[str]:
         """Delete files that no version younger than the retention needs; returns their paths."""

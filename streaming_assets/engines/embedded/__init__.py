@@ -19,6 +19,9 @@ from streaming_assets.lake.tables import NO_BATCH
 from streaming_assets.pseudonyms import pseudonym_key
 from streaming_assets.settings import Settings
 
+_SLICE = 3
+"""How many full Bronze batches Silver takes at once: DuckDB gives a thread about as many rows as a batch has."""
+
 
 class EmbeddedEngine:
     """See `streaming_assets.engines.protocol.Engine`."""
@@ -64,7 +67,8 @@ class EmbeddedEngine:
             del self.__dict__["_duck"]
 
     def _refiner(self, source: EventSource) -> Refiner:
-        return Refiner(self._duck, source, self._settings.lake_path, self._limits)
+        limits = Limits(records=_SLICE * self._limits.records, bytes=_SLICE * self._limits.bytes)
+        return Refiner(self._duck, source, self._settings.lake_path, limits)
 
     def _aggregator(self, source: EventSource, table: GoldTable) -> Aggregator:
         return Aggregator(self._duck, source, table, self._settings.lake_path)

@@ -10,9 +10,16 @@ from dataclasses import dataclass, field
 
 from streaming_assets.contract import EventSchema, Field, FieldType, Rule, ScalarType, Struct
 from streaming_assets.engines.embedded.duck import literal, name
-from streaming_assets.fitting import CLOCK_TOLERANCE, MAX_DEPTH, TIMESTAMP_PATTERN, is_required
+from streaming_assets.fitting import CLOCK_TOLERANCE, MAX_DEPTH, is_required
 
 _LENIENT = r"(,\s*[\]}])|([:\[,]\s*-?[nNiI][aAnN][nNfF])"
+# DuckDB takes 24:00:00, offsets of any size, and the year 0; the date itself it checks.
+_TIMESTAMP = (
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ](?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?"
+    r"(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+)
+_FIRST = "TIMESTAMPTZ '0001-01-01 00:00:00+00'"
+_LAST = "TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'"
 _ACCEPTED = {
     ScalarType.STRING: ("VARCHAR",),
     ScalarType.TEXT: ("VARCHAR", "UBIGINT", "BIGINT", "BOOLEAN"),
@@ -178,9 +185,9 @@ def _value_conditions(text: str, kind: ScalarType) -> list[str]:
     if kind is ScalarType.DOUBLE:
         return [f"isfinite({value})"]
     if kind is ScalarType.TIMESTAMP:
-        return [f"regexp_full_match({text}, {literal(TIMESTAMP_PATTERN)})", f"isfinite({value})"]
+        return [f"regexp_full_match({text}, {literal(_TIMESTAMP)})", f"{value} BETWEEN {_FIRST} AND {_LAST}"]
     if kind is ScalarType.DATE:
-        return [f"regexp_full_match({text}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}')", f"isfinite({value})"]
+        return [f"regexp_full_match({text}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}')", f"{value} >= DATE '0001-01-01'"]
     return []
 
 

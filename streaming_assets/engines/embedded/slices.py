@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+
+from pyarrow import parquet
 
 from streaming_assets.engines.protocol import Limits
 from streaming_assets.lake.tables import DataFile
-
-_COMPRESSION = 4
-"""How many bytes of values a stored byte stands for, taken low: the slice is then rather too small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,14 @@ def _overlapping(files: Sequence[DataFile]) -> Iterator[list[DataFile]]:
 def _within(limits: Limits, files: Sequence[DataFile]) -> bool:
     return (
         sum(file.records for file in files) <= limits.records
-        and sum(file.size for file in files) * _COMPRESSION <= limits.bytes
+        and sum(_uncompressed(file.path) for file in files) <= limits.bytes
     )
+
+
+@lru_cache(maxsize=1_024)  # a group is measured again with each file that may join it
+def _uncompressed(path: str) -> int:
+    metadata = parquet.read_metadata(path)
+    return sum(metadata.row_group(index).total_byte_size for index in range(metadata.num_row_groups))
 
 
 def _last(files: Sequence[DataFile]) -> int:
