@@ -32,6 +32,7 @@ from streaming_assets.registry import load_sources
 from streaming_assets.settings import PREFIX, Settings, load_settings
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+FRAME = dict.fromkeys(map(ord, "╭─╮│╰╯"), " ")
 TOPICS = ("logs_raw", "user_interactions")
 
 _numbers = itertools.count(1)
@@ -69,10 +70,15 @@ def github_data():
     return SHARED_DATA / "github"
 
 
-def delete_topics(connection: Connection, names: Iterable[str] = TOPICS) -> None:
-    """Delete topics, where they exist, and wait until they are gone."""
+@pytest.fixture
+def delete_topics(broker):
+    """Deletes the topics of the sources, where they exist."""
+    return lambda: _delete_topics(broker)
+
+
+def _delete_topics(connection: Connection) -> None:
     admin = AdminClient(connection.client_config())
-    present = [name for name in names if topic_state(connection, name) is not None]
+    present = [name for name in TOPICS if topic_state(connection, name) is not None]
     for deleted in admin.delete_topics(present).values() if present else ():
         deleted.result(30)
     while any(topic_state(connection, name) is not None for name in present):
@@ -187,6 +193,13 @@ class CommandLine:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def fails(self, *arguments: object, **variables: str) -> str:
+        """Run a command that must end with exit code 1 and tell an error; return its text without frame and wraps."""
+        done = self.run(*arguments, **variables)
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return " ".join(done.stderr.translate(FRAME).split())
+
     def json(self, *arguments: object, **variables: str) -> object:
         """Run a command that must succeed with `--json`; return the document."""
         return json.loads(self.ok(*arguments, "--json", **variables))
@@ -214,7 +227,7 @@ def offline(tmp_path) -> Iterator[CommandLine]:
 @pytest.fixture
 def command_line(broker, tmp_path) -> Iterator[CommandLine]:
     """The command line in an empty folder, with the session's broker and without any topic of a source."""
-    delete_topics(broker)
+    _delete_topics(broker)
     line = CommandLine(tmp_path, STREAMING_ASSETS_KAFKA_BOOTSTRAP_SERVERS=broker.bootstrap_servers)
     yield line
     line.end()
