@@ -14,7 +14,7 @@ from streaming_assets.defs.checks import (
     silver_check_specs,
 )
 from streaming_assets.defs.failures import explained
-from streaming_assets.defs.materialized import lineage, materialized, reasons, rows_of
+from streaming_assets.defs.materialized import materialized, reasons, rows_of
 from streaming_assets.defs.resources import Runtime
 from streaming_assets.defs.translator import Translator
 from streaming_assets.engines.protocol import Ingested, Refined
@@ -80,15 +80,14 @@ def _silver(translator: Translator) -> dg.AssetsDefinition:
             with runtime.locked(source):
                 audit = runtime.engine.audit(source)
             checks = silver_check_results(source, audit, runtime.settings.quarantine_threshold)
-            yield from _silver_and_quarantine(translator, runtime, steps, checks)
+            yield from _silver_and_quarantine(source, runtime, steps, checks)
 
     return refine
 
 
 def _silver_and_quarantine(
-    translator: Translator, runtime: Runtime, steps: list[Refined], checks: list[dg.AssetCheckResult]
+    source: EventSource, runtime: Runtime, steps: list[Refined], checks: list[dg.AssetCheckResult]
 ) -> Iterator[Materialized]:
-    source = translator.source
     nothing = "Bronze holds no records yet; there is nothing to refine."
     quarantined = sum(step.quarantined for step in steps)
     yield materialized(
@@ -101,7 +100,6 @@ def _silver_and_quarantine(
             "records_read": sum(step.records for step in steps),
             "duplicates": sum(step.duplicates for step in steps),
             "quarantined": quarantined,
-            **lineage(translator.silver()),
         },
     )
     yield materialized(
@@ -129,7 +127,6 @@ def _gold(translator: Translator, table: GoldTable) -> dg.AssetsDefinition:
                 told={
                     "rows_added": rows_of(identity, runtime.lake) - before,
                     "rows_written": sum(step.rows for step in steps),
-                    **lineage(spec),
                 },
             )
 

@@ -33,7 +33,8 @@ def explained(
     try:
         yield
     except StreamingAssetsError as error:
-        failure = dg.Failure(error.summary, metadata=dict(error.parts()), allow_retries=False)
+        # The whole text, because Dagster puts its own stack trace below the description.
+        failure = dg.Failure(str(error), metadata=dict(error.parts()), allow_retries=False)
         if isinstance(error, _PASSING) and context.retry_number < RETRIES:
             context.log.warning("%s", error)
             wait = RETRY_SECONDS * 2**context.retry_number

@@ -15,8 +15,6 @@ from streaming_assets.lake.layout import TableId
 from streaming_assets.lake.tables import NO_BATCH, open_table
 from streaming_assets.layers.state import table_state
 
-_LINEAGE = "dagster/column_lineage"
-
 _REASONS = """
 SELECT reason, coalesce(field, '') AS field, count(*) AS records
 FROM t GROUP BY reason, field ORDER BY records DESC, reason, field LIMIT 10
@@ -55,11 +53,6 @@ def materialized(
         data_version=dg.DataVersion(str(batch)),
         check_results=[each for each in checks if each.asset_key == key],
     )
-
-
-def lineage(spec: dg.AssetSpec) -> dict[str, Any]:
-    """Return the column lineage of a spec as metadata: Dagster's pages look for it in the newest materialization."""
-    return {_LINEAGE: spec.metadata[_LINEAGE]}
 
 
 def rows_of(table: TableId, lake: Path) -> int:

@@ -117,7 +117,7 @@ def _pending(source: EventSource, settings: Settings) -> Pending | str:
         raise
     except StreamingAssetsError as error:
         # What a person has to decide on is shown by a run that fails with the whole explanation.
-        return Pending(0, error.summary)
+        return Pending(0, error.summary.rstrip("."))
 
 
 def _behind(source: EventSource, settings: Settings) -> Pending | str:

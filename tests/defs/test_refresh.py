@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import dagster as dg
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from streaming_assets.kafka.broker import broker_address
+from streaming_assets.settings import load_settings
+
+pytestmark = pytest.mark.broker
+
+DISTINCT = 190
+REPEATED = 6
+MALFORMED = (b"not json", b"{}", b'{"timestamp": "yesterday"}', b"[]")
+TABLES = ("bronze", "silver", "quarantine", "gold/events_by_type", "gold/user_sessions", "gold/video_activity")
+
+
+@pytest.fixture
+def filled(lab, interaction):
+    """A topic with 200 records: 190 events, 6 of them twice, 4 that do not fit."""
+    events = [interaction(number) for number in range(DISTINCT)]
+    lab.publish(*events, *events[:REPEATED], *MALFORMED)
+    return lab
+
+
+def told(result: dg.ExecuteInProcessResult) -> dict[str, Mapping[str, Any]]:
+    """What each materialization says, by asset."""
+    events = result.get_asset_materialization_events()
+    return {
+        "/".join(event.asset_key.path[1:]): {
+            name: value.value for name, value in event.materialization.metadata.items()
+        }
+        for event in events
+    }
+
+
+def checks(result: dg.ExecuteInProcessResult) -> dict[str, tuple[bool, str | None]]:
+    return {each.check_name: (each.passed, each.description) for each in result.get_asset_check_evaluations()}
+
+
+def numbers(result: dg.ExecuteInProcessResult, name: str) -> dict[str, Any]:
+    return {table: metadata.get(name) for table, metadata in told(result).items()}
+
+
+def test_refresh_counts_rows(filled):
+    """The materializations say how many rows each table has, as counted by hand from what was published."""
+    result = filled.refresh()
+    assert result.success
+    # 190 seconds from noon on are four minutes; ten viewers never pause for 30 minutes; one video.
+    assert numbers(result, "dagster/row_count") == {
+        "bronze": 200,
+        "silver": 190,
+        "quarantine": 4,
+        "gold/events_by_type": 4,
+        "gold/user_sessions": 10,
+        "gold/video_activity": 1,
+    }
+    assert numbers(result, "rows_added") == numbers(result, "dagster/row_count")
+
+
+def test_refresh_says_what_it_did(filled):
+    """Bronze says that no lag is left, and Silver how many records were duplicates or did not fit."""
+    says = told(filled.refresh())
+    assert (says["bronze"]["lag_after"], says["bronze"]["batch"], says["bronze"]["commits"]) == (0, 1, 1)
+    assert {name: says["silver"][name] for name in ("records_read", "duplicates", "quarantined")} == {
+        "records_read": 200,
+        "duplicates": 6,
+        "quarantined": 4,
+    }
+    assert sum(row.data["records"] for row in says["quarantine"]["reasons"].records) == 4
+
+
+def test_refresh_checks_the_tables(filled):
+    """Four checks run with a refresh, pass, and say the numbers they compared."""
+    assert checks(filled.refresh()) == {
+        "records_once": (True, "200 new rows, 0 records more than once"),
+        "reconciled": (True, "bronze 200 = silver 190 + quarantine 4 + duplicates 6"),
+        "event_id_unique": (True, "0 events and 0 ids more than once"),
+        "quarantine_share": (True, "4 of 200 records: 2.00%, where 5.00% is allowed"),
+    }
+
+
+def test_lag_is_observed_on_the_topic(filled):
+    """A refresh notes on the topic's page that nothing is left to read."""
+    filled.refresh()
+    observed = filled.instance.fetch_observations(dg.AssetKey([filled.source.name, "topic"]), limit=1).records
+    assert observed[0].asset_observation.metadata["lag"].value == 0
+
+
+def test_second_refresh_adds_nothing(filled):
+    """With nothing new in the topic a refresh is green, adds no row and makes no version."""
+    first = filled.refresh()
+    second = filled.refresh()
+    assert second.success
+    assert numbers(second, "rows_added") == dict.fromkeys(TABLES, 0)
+    assert numbers(second, "table_version") == numbers(first, "table_version")
+    assert numbers(second, "dagster/row_count") == numbers(first, "dagster/row_count")
+
+
+def test_empty_topic_is_no_error(lab):
+    """A refresh of a topic without records is green, and each table says plainly why it has no rows."""
+    result = lab.refresh()
+    assert result.success
+    assert numbers(result, "dagster/row_count") == dict.fromkeys(TABLES, 0)
+    assert {note.split(";")[0] for note in numbers(result, "note").values()} == {
+        f"Topic {lab.source.topic.name} holds no events yet",
+        "Bronze holds no records yet",
+        "Silver holds no rows yet",
+    }
+
+
+def test_lost_rows_block_gold(filled, interaction):
+    """Where Silver lost a row, the refresh fails, says how many are lost, and does not touch Gold."""
+    filled.refresh()
+    DeltaTable(str(filled.lake / "silver")).delete("event_id = 'e100'")
+    filled.publish(interaction(1000))
+    result = filled.refresh()
+    assert not result.success
+    assert checks(result)["reconciled"] == (
+        False,
+        "bronze 201 ≠ silver 190 + quarantine 4 + duplicates 6, 1 lost",
+    )
+    assert list(told(result)) == ["bronze", "silver", "quarantine"]
+
+
+def test_repeated_records_block_silver(filled):
+    """Where Bronze has records twice, the refresh fails before Silver reads them."""
+    filled.refresh()
+    bronze = DeltaTable(str(filled.lake / "bronze"))
+    rows = bronze.to_pyarrow_table()
+    twice = rows.slice(0, 3).set_column(rows.column_names.index("batch"), "batch", [[2, 2, 2]])
+    write_deltalake(bronze, twice.cast(rows.schema), mode="append")
+    result = filled.refresh()
+    assert not result.success
+    assert checks(result) == {"records_once": (False, "3 new rows, 3 records more than once")}
+    assert list(told(result)) == ["bronze"]
+
+
+def test_too_large_a_quarantine_warns(lab, interaction):
+    """More quarantined records than the settings allow are a warning, and block nothing."""
+    lab.publish(*map(interaction, range(9)), b"not json")
+    result = lab.refresh()
+    (share,) = [each for each in result.get_asset_check_evaluations() if each.check_name == "quarantine_share"]
+    assert (result.success, share.passed, share.severity) == (True, False, dg.AssetCheckSeverity.WARN)
+    assert share.description == "1 of 10 records: 10.00%, where 5.00% is allowed"
+
+
+def test_one_id_at_two_times_warns(lab, interaction):
+    """Two events with one id and different times are both kept, and reported without blocking anything."""
+    lab.publish(interaction(1), interaction(2).replace(b'"e2"', b'"e1"'))
+    result = lab.refresh()
+    assert (result.success, checks(result)["event_id_unique"]) == (True, (False, "0 events and 1 ids more than once"))
+
+
+def test_another_topic_is_a_failure_with_a_remedy(filled, topic_factory):
+    """A topic that Bronze was not filled from fails the run with what was found and what to do."""
+    filled.refresh()
+    moved = replace(filled, source=replace(filled.source, topic=topic_factory()))
+    failure = moved.refresh().failure_data_for_node("user_interactions__bronze").user_failure_data
+    assert failure.description.startswith(f"Topic {moved.source.topic.name} of user_interactions is not the one")
+    assert set(failure.metadata) == {"Found", "Expected", "For the data", "What to do"}
+
+
+def recompute(lab, table: str) -> dg.AssetCheckEvaluation:
+    """Execute the check of a Gold table alone, as a person does on its page."""
+    key = dg.AssetCheckKey(dg.AssetKey([lab.source.name, "gold", table]), "equals_recompute")
+    job = lab.definitions.resolve_implicit_global_asset_job_def().get_subset(
+        asset_selection=set(), asset_check_selection={key}
+    )
+    (evaluation,) = job.execute_in_process(instance=lab.instance).get_asset_check_evaluations()
+    return evaluation
+
+
+@pytest.mark.parametrize("table", ["events_by_type", "user_sessions", "video_activity"])
+def test_gold_equals_its_recomputation(filled, interaction, table):
+    """After two refreshes each Gold table passes the check that computes it again from all of Silver."""
+    filled.refresh()
+    filled.publish(*map(interaction, range(100, 300)))
+    filled.refresh()
+    assert recompute(filled, table).passed
+
+
+def test_changed_gold_is_found(filled):
+    """A Gold row that somebody deleted is found by the check that computes the table again."""
+    filled.refresh()
+    DeltaTable(str(filled.lake / "gold" / "events_by_type")).delete("events = 10")
+    evaluation = recompute(filled, "events_by_type")
+    assert (evaluation.passed, evaluation.description) == (False, "3 rows, 1 missing, 0 unexpected")
+
+
+def test_run_without_a_broker_starts_one_and_stops_it(lab, tmp_path):
+    """A run starts the broker of its home where none is configured and none runs, and leaves none behind."""
+    alone = replace(lab, settings=load_settings(home=tmp_path / "alone", kafka_bootstrap_servers=None))
+    assert (alone.refresh().success, (tmp_path / "alone" / "kafka").is_dir()) == (True, True)
+    deadline = time.monotonic() + 60
+    while broker_address(alone.settings) is not None and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert broker_address(alone.settings) is None
+
+
+def test_maintenance_merges_files_and_changes_no_row(filled, interaction):
+    """Maintenance leaves fewer files and the same rows, notes it on the tables' pages, and the next refresh goes on."""
+    filled.refresh()
+    filled.publish(interaction(1000))
+    before = filled.refresh()
+    assert filled.maintain().success
+    noted = filled.instance.fetch_observations(dg.AssetKey([filled.source.name, "bronze"]), limit=1).records
+    assert {name: value.value for name, value in noted[0].asset_observation.metadata.items()} == {
+        "files_before": 2,
+        "files_after": 1,
+        "files_deleted": 0,
+    }
+    filled.publish(interaction(1001))
+    after = filled.refresh()
+    assert (numbers(before, "dagster/row_count")["bronze"], numbers(after, "dagster/row_count")["bronze"]) == (201, 202)
+    assert all(passed for passed, _ in checks(after).values())
+
+
+def test_maintenance_of_nothing_is_no_error(lab):
+    """Maintenance of a source without tables is green."""
+    assert lab.maintain().success
