@@ -21,7 +21,7 @@ app = typer.Typer(
 plugins = typer.Typer(help="The plugins that are installed.", no_args_is_help=True)
 app.add_typer(plugins, name="plugins")
 
-Sources = Annotated[list[str] | None, typer.Argument(metavar="[SOURCE]...", help="Sources; none means all.")]
+Sources = Annotated[list[str] | None, typer.Argument(metavar="SOURCE", help="Sources; none means all.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 
 
@@ -72,8 +72,8 @@ def broker() -> None:
 
 @app.command()
 def produce(
-    source: Annotated[str, typer.Argument(help="The source whose events are published.")],
-    files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="Further files for --replay.")] = None,
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The source whose events are published.")],
+    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="Further files for --replay.")] = None,
     replay: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE...", help="Publish recorded files (plain or gz, one event a line), byte for byte."),
@@ -128,7 +128,8 @@ def plugins_list(as_json: Json = False) -> None:
 
 @plugins.command("check")
 def plugins_check(
-    name: Annotated[str | None, typer.Argument(help="One plugin; none means all.")] = None, as_json: Json = False
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One plugin; none means all.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Check plugins and tell all their faults at once; exit code 1 if there is one."""
     from streaming_assets.cli.commands.plugins import plugins_check as run

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -48,13 +48,16 @@ def _plain(value: object) -> object:
 
 
 def print_table(headings: Iterable[str], records: Iterable[Iterable[object]], *, title: str | None = None) -> None:
-    """Write a table; numbers stand to the right."""
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=box.SIMPLE_HEAD)
+    """Write a table; numbers stand to the right, and what the first column names is not wrapped."""
+    if title is not None:
+        out.print(title, style="bold", highlight=False, soft_wrap=True)  # a table's own is wrapped to its width
+    table = Table(header_style="bold", box=box.SIMPLE_HEAD)
     rows = [list(record) for record in records]
     for index, heading in enumerate(headings):
         numeric = bool(rows) and all(isinstance(row[index], int | float | None) for row in rows)
         # Words, because a name with underscores can't be wrapped where the terminal is narrow.
-        table.add_column(heading.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+        justify: JustifyMethod = "right" if numeric else "left"
+        table.add_column(heading.replace("_", " "), justify=justify, overflow="fold", no_wrap=index == 0)
     for row in rows:
         table.add_row(*[_cell(value) for value in row])
     out.print(table)

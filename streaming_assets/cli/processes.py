@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -81,17 +82,16 @@ class Program:
         with socket.socket() as probe:
             return probe.connect_ex((LOCALHOST, self._port)) == 0
 
-    def wait_until_ready(self, seconds: float) -> None:
-        """Wait until it listens.
+    def wait_until_ready(self, seconds: float, stop: threading.Event) -> None:
+        """Wait until it listens, or until `stop` is set.
 
         Raises:
             ProgramFailed: It ended, or does not listen in time.
         """
         deadline = time.monotonic() + seconds
-        while not self.ready():
+        while not self.ready() and not stop.wait(_LOOK_SECONDS):
             if time.monotonic() > deadline:
                 raise ProgramFailed(f"{self.name} does not answer on {self.url}.", remedy=f"see {self.log}")
-            time.sleep(_LOOK_SECONDS)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:

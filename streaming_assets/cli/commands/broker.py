@@ -26,7 +26,7 @@ def run_broker() -> None:
                 )
             ]
         )
-    with stopping() as stop, broker(settings) as connection:
+    with broker(settings) as connection, stopping() as stop:
         out.print(f"Kafka at {connection.bootstrap_servers}, data in {settings.home / 'kafka'}", soft_wrap=True)
         err.print("[dim]Ctrl-C stops it[/]")
         stop.wait()

@@ -33,19 +33,20 @@ def demo(*, once: bool) -> None:
     """
     settings = load_settings()
     selected = list(sources(settings).sources.values())
-    with stopping() as stop, broker(settings) as connection:
+    with broker(settings) as connection:
         for source in selected:
             ensure_topic(connection, source.topic)
         if once:
-            _once(selected, settings, connection, stop)
+            _once(selected, settings, connection)
         else:
-            _live(selected, settings, connection, stop)
+            with stopping() as stop:
+                _live(selected, settings, connection, stop)
 
 
-def _once(selected: Sequence[EventSource], settings: Settings, connection: Connection, stop: threading.Event) -> None:
+def _once(selected: Sequence[EventSource], settings: Settings, connection: Connection) -> None:
     for source in selected:
         with err.status(f"producing {source.name}"):
-            _produce(source, connection, stop, once=True)
+            _produce(source, connection, threading.Event(), once=True)
     print_summaries(refresh_all(selected, settings, connection))
     for source in selected:
         for table in source.gold:
@@ -60,7 +61,7 @@ def _live(selected: Sequence[EventSource], settings: Settings, connection: Conne
     for thread in threads:
         thread.start()
     try:
-        with programs(settings, connection) as running:
+        with programs(settings, connection, stop) as running:
             watch(running, stop)
     finally:
         stop.set()

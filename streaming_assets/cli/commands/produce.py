@@ -28,7 +28,7 @@ def produce(name: str, *, replay: Sequence[Path], rate: float | None, limit: int
     settings = load_settings()
     source = sources(settings).get(name)
     producer = FileReplay(replay) if replay else make_producer(source)
-    with stopping() as stop, broker(settings) as connection:
+    with broker(settings) as connection, stopping() as stop:
         ensure_topic(connection, source.topic)
         started = time.monotonic()
         with Publisher(connection, source.topic) as publisher, _Display(source) as display:

@@ -26,26 +26,27 @@ def up() -> None:
     """
     settings = load_settings()
     registry = sources(settings)
-    with stopping() as stop, broker(settings) as connection:
+    with broker(settings) as connection, stopping() as stop:
         for source in registry.sources.values():
             ensure_topic(connection, source.topic)
-        with programs(settings, connection) as running:
+        with programs(settings, connection, stop) as running:
             watch(running, stop)
 
 
 @contextmanager
-def programs(settings: Settings, connection: Connection) -> Iterator[list[Program]]:
-    """Run Dagster and the dashboard, and say where they are once they answer."""
+def programs(settings: Settings, connection: Connection, stop: threading.Event) -> Iterator[list[Program]]:
+    """Run Dagster and the dashboard, and say where they are once they answer; `stop` ends the wait for that."""
     prepare_instance(settings)
     with dagster(settings) as dagster_program, dashboard(settings) as dashboard_program:
         running = [dagster_program, dashboard_program]
         for program in running:
             with err.status(f"starting {program.name}"):
-                program.wait_until_ready(_READY_SECONDS)
-        out.print(f"dashboard  {dashboard_program.url}", highlight=False)
-        out.print(f"dagster    {dagster_program.url}", highlight=False)
-        out.print(f"kafka      {connection.bootstrap_servers}", highlight=False)
-        err.print("[dim]Ctrl-C stops everything; all data stays[/]")
+                program.wait_until_ready(_READY_SECONDS, stop)
+        if not stop.is_set():
+            out.print(f"dashboard  {dashboard_program.url}", highlight=False)
+            out.print(f"dagster    {dagster_program.url}", highlight=False)
+            out.print(f"kafka      {connection.bootstrap_servers}", highlight=False)
+            err.print("[dim]Ctrl-C stops everything; all data stays[/]")
         yield running
         err.print("[dim]stopping …[/]")
 
