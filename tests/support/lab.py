@@ -1,0 +1,170 @@
+"""A lake whose Bronze is written by hand: the embedded engine refines and aggregates it without a broker."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from deltalake import write_deltalake
+
+from streaming_assets.contract import EventSchema, EventSource, Field, GoldTable, ScalarType, SilverTable, Topic
+from streaming_assets.engines.embedded import EmbeddedEngine
+from streaming_assets.engines.protocol import Aggregated, Refined
+from streaming_assets.lake import layout
+from streaming_assets.lake.layout import TableId
+from streaming_assets.lake.positions import Position
+from streaming_assets.lake.schemas import BRONZE
+from streaming_assets.lake.tables import LakeTable, open_or_create, open_table
+from streaming_assets.settings import load_settings
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+"""The timestamp of all records that are given none."""
+
+KEY = "a key for tests"
+"""The key of the pseudonyms."""
+
+FIELDS = (
+    Field(name="id", type=ScalarType.STRING, required=False),
+    Field(name="at", type=ScalarType.TIMESTAMP),
+    Field(name="kind", type=ScalarType.STRING),
+    Field(name="user", type=ScalarType.STRING, required=False),
+    Field(name="amount", type=ScalarType.LONG, required=False),
+)
+SILVER = SilverTable(
+    sql="SELECT kind, user, amount FROM events",
+    columns=(
+        Field(name="kind", type=ScalarType.STRING),
+        Field(name="user", type=ScalarType.STRING, required=False),
+        Field(name="amount", type=ScalarType.LONG, required=False),
+    ),
+)
+
+
+class Record:
+    """A Kafka record as it stands in Bronze."""
+
+    def __init__(
+        self, value: bytes | None, *, partition: int = 0, offset: int | None = None, timestamp: datetime | None = NOON
+    ) -> None:
+        """Keep the record; without an offset it comes after the last one of its partition."""
+        self.value = value
+        self.partition = partition
+        self.offset = offset
+        self.timestamp = timestamp
+
+
+class Lab:
+    """One source, its tables and the engine."""
+
+    noon = NOON
+    key = KEY
+    record = Record
+
+    def __init__(self, home: Path, source: EventSource, **settings: Any) -> None:
+        """Make an engine for a source whose tables lie under `home`."""
+        self.source = source
+        self.settings = load_settings(**{"home": home, "pseudonym_key": KEY, "threads": 2, **settings})
+        self.lake = self.settings.lake_path
+        self.engine = EmbeddedEngine(self.settings, None)
+        self._next: dict[int, int] = {}
+
+    def bronze(self, *records: Record | bytes | Mapping[str, Any] | None) -> int:
+        """Commit one Bronze batch of records, of values, or of events that become JSON; returns its number."""
+        table = self.open("bronze")
+        batch = table.batch + 1
+        rows = [self._row(record, batch) for record in records]
+        position = Position(dict(self._next), "cluster", "topic")
+        metadata = {"records": len(rows), "positions": position.encode()}
+        table.append(pa.Table.from_pylist(rows, schema=BRONZE), batch=batch, metadata=metadata)
+        return batch
+
+    def _row(self, record: Record | bytes | Mapping[str, Any] | None, batch: int) -> dict[str, Any]:
+        if not isinstance(record, Record):
+            record = Record(json.dumps(record).encode() if isinstance(record, Mapping) else record)
+        offset = self._next.get(record.partition, 0) if record.offset is None else record.offset
+        self._next[record.partition] = max(self._next.get(record.partition, 0), offset + 1)
+        return {
+            "value": record.value,
+            "topic": self.source.topic.name,
+            "partition": record.partition,
+            "offset": offset,
+            "timestamp": record.timestamp,
+            "timestamp_type": 0,
+            "batch": batch,
+            "ingested_at": NOON + timedelta(seconds=batch),
+            "ingested_date": NOON.date(),
+        }
+
+    def refine(self) -> list[Refined]:
+        """Bring Bronze to Silver and quarantine."""
+        return list(self.engine.refine(self.source))
+
+    def aggregate(self, name: str | None = None) -> Aggregated | None:
+        """Bring a Gold table, the first if none is named, up to Silver."""
+        return self.engine.aggregate(self.source, self.table(name))
+
+    def table(self, name: str | None = None) -> GoldTable:
+        """Return the definition of a Gold table, the first if none is named."""
+        return next(table for table in self.source.gold if name in (None, table.name))
+
+    def identity(self, layer: str, table: str | None = None) -> TableId:
+        """Return the identity of a table of the source."""
+        return TableId(self.source.name, layer, table)
+
+    def open(self, layer: str, table: str | None = None) -> LakeTable:
+        """Open a table, creating it where it does not exist."""
+        return open_or_create(self.source, self.identity(layer, table), self.lake)
+
+    def rows(self, layer: str, table: str | None = None) -> list[dict[str, Any]]:
+        """Return a table's rows, in the order of their coordinates or keys."""
+        opened = open_table(self.identity(layer, table), self.lake)
+        if opened is None:
+            return []
+        order = self.table(table).keys if table else ("partition", "offset")
+        return opened.query(f"SELECT * FROM t ORDER BY {', '.join(map(quoted, order))}").to_pylist()
+
+    def versions(self) -> list[int | None]:
+        """Return the version of every table, None where it does not exist."""
+        opened = [open_table(table, self.lake) for table in layout.tables_of(self.source)]
+        return [table.version if table else None for table in opened]
+
+    def plant(self, layer: str, rows: Iterable[Mapping[str, Any]], table: str | None = None) -> None:
+        """Append rows behind the engine's back: the table's batch stays the same."""
+        opened = self.open(layer, table)
+        schema = opened.arrow_schema()
+        write_deltalake(opened._delta, pa.Table.from_pylist(list(rows), schema=schema), mode="append")
+
+    def delete(self, layer: str, where: str, table: str | None = None) -> None:
+        """Delete rows behind the engine's back."""
+        self.open(layer, table)._delta.delete(where)
+
+
+def quoted(name: str) -> str:
+    """Quote an identifier."""
+    return f'"{name}"'
+
+
+def make_source(
+    fields: Sequence[Field] = FIELDS,
+    *,
+    silver: SilverTable = SILVER,
+    gold: tuple[GoldTable, ...] = (),
+    event_id: str | None = "id",
+    event_time: str = "at",
+    **schema: Any,
+) -> EventSource:
+    """Make a source; unless told otherwise its events have `id`, `at`, `kind`, `user` and `amount`."""
+    return EventSource(
+        name="shop",
+        title="Shop",
+        description="Made up.",
+        topic=Topic(name="shop-events"),
+        schema=EventSchema(fields=tuple(fields), event_time=event_time, event_id=event_id, **schema),
+        producer=lambda _options: None,
+        silver=silver,
+        gold=gold,
+    )
