@@ -1,0 +1,215 @@
+"""The real `dagster dev` with the code location of `workspace.yaml`: webserver, daemon, sensors and runs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streaming_assets.contract import Event
+from streaming_assets.defs.instance import prepare_instance
+from streaming_assets.kafka.publisher import Publisher
+from streaming_assets.kafka.topics import ensure_topic, topic_state
+from streaming_assets.settings import load_settings
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(400)]
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = "/usr/bin/chromium"
+CHROMIUM_OPTIONS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+PATIENCE_SECONDS = 150
+
+EVENT = b'{"timestamp":"2024-05-01T12:00:00Z","event":"join","user_id":"ada","video_id":"v"}'
+
+LOADED = "{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }"
+RUNS = "{ runsOrError { ... on Runs { results { runId jobName status } } } }"
+LAUNCH = """
+mutation ($job: String!) {
+  launchRun(executionParams: {selector: {
+    repositoryName: "__repository__", repositoryLocationName: "streaming_assets", jobName: $job
+  }}) { ... on LaunchRunSuccess { run { runId } } }
+}
+"""
+TABLES = """
+{ assetNodes { assetKey { path } isMaterializable assetMaterializations(limit: 1) { runId metadataEntries {
+    label ... on IntMetadataEntry { intValue }
+} } } }
+"""
+DONE = """
+query ($run: ID!) { runOrError(runId: $run) { ... on Run {
+  assetMaterializations { assetKey { path } }
+  eventConnection { events { ... on AssetCheckEvaluationEvent { evaluation { checkName success } } } }
+} } }
+"""
+
+
+@dataclass
+class Webserver:
+    """A running `dagster dev`."""
+
+    url: str
+
+    def ask(self, query: str, **variables: object) -> dict[str, Any]:
+        """Ask by GraphQL; return the data."""
+        body = json.dumps({"query": query, "variables": variables}).encode()
+        request = urllib.request.Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})  # noqa: S310 - 127.0.0.1
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - likewise
+            return json.load(answer)["data"]
+
+    def runs(self, job: str) -> dict[str, str]:
+        """Status of each run of a job, by run id."""
+        results = self.ask(RUNS)["runsOrError"]["results"]
+        return {run["runId"]: run["status"] for run in results if run["jobName"] == job}
+
+    def end_of(self, job: str, run_id: str) -> str:
+        """Wait until a run has ended; return its status."""
+        return until(
+            lambda: next(
+                (each for each in [self.runs(job).get(run_id)] if each in {"SUCCESS", "FAILURE", "CANCELED"}), None
+            )
+        )
+
+    def tables(self) -> dict[str, dict[str, Any]]:
+        """The newest materialization of each table, by key."""
+        return {
+            "/".join(node["assetKey"]["path"]): next(iter(node["assetMaterializations"]), None)
+            for node in self.ask(TABLES)["assetNodes"]
+            if node["isMaterializable"]
+        }
+
+
+def until(look: Callable[[], Any]) -> Any:
+    """Look again and again until there is something."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+            if found := look():
+                return found
+        time.sleep(0.5)
+    pytest.fail(f"nothing came within {PATIENCE_SECONDS} seconds")
+
+
+@pytest.fixture(scope="module")
+def produce(broker, registry) -> Callable[[str, bytes], int]:
+    """Writes a record to the topic of a source; returns how many records it holds then."""
+
+    def write(source: str, value: bytes) -> int:
+        topic = registry.sources[source].topic
+        ensure_topic(broker, topic)
+        with Publisher(broker, topic) as publisher:
+            publisher.publish([Event(value=value)])
+        state = topic_state(broker, topic.name)
+        return sum(state.high.values()) - sum(state.low.values())
+
+    return write
+
+
+@pytest.fixture(scope="module")
+def webserver(broker, tmp_path_factory) -> Iterator[Webserver]:
+    """`dagster dev` over a fresh home."""
+    home = tmp_path_factory.mktemp("dev")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("STREAMING_ASSETS_HOME", str(home))
+        environment.setenv("STREAMING_ASSETS_KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
+        environment.setenv("DAGSTER_HOME", "")
+        environment.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        prepare_instance(load_settings())
+        with dagster_dev(port, home / "dev.log"):
+            webserver = Webserver(f"http://127.0.0.1:{port}")
+            until(lambda: webserver.ask(LOADED)["repositoriesOrError"].get("nodes"))
+            yield webserver
+
+
+@contextlib.contextmanager
+def dagster_dev(port: int, log: Path) -> Iterator[None]:
+    command = [sys.executable, "-m", "dagster", "dev", "-w", str(ROOT / "workspace.yaml")]
+    with log.open("wb") as output:
+        # A session of its own: children that outlive the parent can be ended together with it.
+        process = subprocess.Popen(
+            [*command, "-h", "127.0.0.1", "-p", str(port)],
+            cwd=log.parent,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield
+    finally:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(30)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(30)
+
+
+def row_count(materialization: dict[str, Any]) -> int:
+    (count,) = [each for each in materialization["metadataEntries"] if each["label"] == "dagster/row_count"]
+    return count["intValue"]
+
+
+def test_launched_refresh_fills_the_tables(webserver, produce):
+    """A refresh launched by GraphQL succeeds in a process of its own, and Bronze has every record of the topic."""
+    records = produce("user_interactions", EVENT)
+    run_id = webserver.ask(LAUNCH, job="refresh_user_interactions")["launchRun"]["run"]["runId"]
+    assert webserver.end_of("refresh_user_interactions", run_id) == "SUCCESS"
+    assert row_count(webserver.tables()["user_interactions/bronze"]) == records
+
+
+def test_sensor_refreshes_without_anybody(webserver, produce):
+    """A new record reaches the tables by a run that the lag sensor launched."""
+    records = produce("github_events", b"not json")
+
+    def filled() -> str | None:
+        bronze = webserver.tables()["github_events/bronze"]
+        return bronze["runId"] if bronze and row_count(bronze) == records else None
+
+    # Nobody else launches this job here: what is clicked in the asset graph runs as `__ASSET_JOB`.
+    assert until(filled) in webserver.runs("refresh_github_events")
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(shutil.which(CHROMIUM) is None, reason=f"there is no {CHROMIUM}")
+def test_materialize_all_by_hand(webserver):
+    """A click on "Materialize all" fills every table of every source in one run, and runs all checks."""
+    # Imported here: without a browser the test is skipped, and nobody has to install it.
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*CHROMIUM_OPTIONS])
+        page = browser.new_page()
+        page.goto(f"{webserver.url}/asset-groups")
+        page.get_by_role("button", name=re.compile("Materialize all")).click(timeout=60_000)
+        run_id = next(iter(until(lambda: webserver.runs("__ASSET_JOB"))))
+        browser.close()
+    assert webserver.end_of("__ASSET_JOB", run_id) == "SUCCESS"
+    run = webserver.ask(DONE, run=run_id)["runOrError"]
+    filled = {"/".join(each["assetKey"]["path"]) for each in run["assetMaterializations"]}
+    checked = [event["evaluation"] for event in run["eventConnection"]["events"] if "evaluation" in event]
+    assert (len(filled), filled) == (12, set(webserver.tables()))
+    # For each of two sources: one of Bronze, two of Silver, one of quarantine, three of Gold.
+    assert (len(checked), {each["success"] for each in checked if each["checkName"] != "quarantine_share"}) == (
+        14,
+        {True},
+    )
