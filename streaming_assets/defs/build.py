@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import dagster as dg
 
@@ -30,7 +31,7 @@ def build_definitions(registry: Registry, settings: Settings) -> dg.Definitions:
         _logger.warning("Plugin %s was left out: %s", plugin.name, plugin.error)
     return dg.Definitions.merge(
         dg.Definitions(
-            assets=[_left_out(plugin) for plugin in registry.broken],
+            assets=_left_out(registry.broken),
             resources={"runtime": runtime_resource(settings)},
             executor=dg.in_process_executor,
         ),
@@ -51,10 +52,16 @@ def source_definitions(source: EventSource, settings: Settings) -> dg.Definition
     )
 
 
-def _left_out(plugin: BrokenPlugin) -> dg.AssetSpec:
-    """Show a broken plugin where its assets would be looked for."""
-    return dg.AssetSpec(
-        ["broken_plugins", plugin.name],
-        group_name="broken_plugins",
-        description=f"The plugin `{plugin.name}` was left out.\n\n{plugin.error}",
-    )
+def _left_out(broken: Sequence[BrokenPlugin]) -> list[dg.AssetSpec]:
+    """Show broken plugins where their assets would be looked for; two of one name share a place."""
+    reasons: dict[str, list[str]] = {}
+    for plugin in broken:
+        reasons.setdefault(plugin.name, []).append(str(plugin.error))
+    return [
+        dg.AssetSpec(
+            ["broken_plugins", name],
+            group_name="broken_plugins",
+            description="\n\n".join([f"The plugin `{name}` was left out.", *texts]),
+        )
+        for name, texts in reasons.items()
+    ]

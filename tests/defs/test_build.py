@@ -155,3 +155,12 @@ def test_broken_plugin_leaves_the_others(settings, caplog):
         "Plugin clicks was left out: The plugin 'clicks' failed while it was imported."
     ]
     assert len(graph.get_all_asset_keys()) == sum(map(len, GRAPH.values())) + 1
+
+
+def test_broken_plugins_of_one_name_are_shown_once(settings):
+    """Two broken plugins of one name, also of one that is no identifier, do not break the code location."""
+    broken = [EntryPoint(name="a b/c-d.e", value=f"no_such_module_{n}", group="streaming_assets") for n in (1, 2)]
+    definitions = build_definitions(load_sources(entry_points=broken), settings)
+    dg.Definitions.validate_loadable(definitions)
+    (shown,) = definitions.resolve_asset_graph().asset_nodes
+    assert ["no_such_module_1" in shown.description, "no_such_module_2" in shown.description] == [True, True]
