@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -38,7 +39,7 @@ class Settings(BaseSettings):
     kafka_bootstrap_servers: str | None = Field(
         None, description="An existing cluster; unset, a broker is started on this machine."
     )
-    kafka_config: dict[str, str] = Field(
+    kafka_config: Annotated[dict[str, str], NoDecode] = Field(
         default_factory=dict,
         description="Further client settings in librdkafka's names, as a JSON object.",
         repr=False,
@@ -78,6 +79,17 @@ class Settings(BaseSettings):
     @classmethod
     def _split_names(cls, value: object) -> object:
         return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+
+    @field_validator("kafka_config", mode="before")
+    @classmethod
+    def _parse_json(cls, value: object) -> object:
+        # Left to pydantic-settings, text that is no JSON would end in an error that is told apart from all others.
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError("a JSON object") from None
 
     @field_validator("home", "lake")
     @classmethod
@@ -128,4 +140,4 @@ def _environment() -> dict[str, str | None]:
 def _fault(detail: Any) -> Fault:
     name = str(detail["loc"][0])
     found = "a value that is not shown" if name in SECRETS else repr(detail["input"])
-    return Fault(where=PREFIX + name.upper(), found=found, expected=detail["msg"])
+    return Fault(where=PREFIX + name.upper(), found=found, expected=detail["msg"].removeprefix("Value error, "))

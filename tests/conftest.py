@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -216,18 +216,28 @@ class CommandLine:
             process.communicate()
 
 
+@pytest.fixture(scope="session")
+def new_command_line() -> Iterator[Callable[..., CommandLine]]:
+    """Makes command lines in a folder, with variables."""
+    made: list[CommandLine] = []
+
+    def make(folder: Path, **variables: str) -> CommandLine:
+        made.append(CommandLine(folder, **variables))
+        return made[-1]
+
+    yield make
+    for line in made:
+        line.end()
+
+
 @pytest.fixture
-def offline(tmp_path) -> Iterator[CommandLine]:
+def offline(new_command_line, tmp_path) -> CommandLine:
     """The command line in an empty folder, without a broker."""
-    line = CommandLine(tmp_path)
-    yield line
-    line.end()
+    return new_command_line(tmp_path)
 
 
 @pytest.fixture
-def command_line(broker, tmp_path) -> Iterator[CommandLine]:
+def command_line(broker, new_command_line, tmp_path) -> CommandLine:
     """The command line in an empty folder, with the session's broker and without any topic of a source."""
     _delete_topics(broker)
-    line = CommandLine(tmp_path, STREAMING_ASSETS_KAFKA_BOOTSTRAP_SERVERS=broker.bootstrap_servers)
-    yield line
-    line.end()
+    return new_command_line(tmp_path, STREAMING_ASSETS_KAFKA_BOOTSTRAP_SERVERS=broker.bootstrap_servers)

@@ -1,0 +1,79 @@
+"""Settings that can't be used, and sources that do not exist: told at once, before anything starts."""
+
+from __future__ import annotations
+
+import pytest
+
+SECRET = "hunter2"
+
+
+@pytest.mark.parametrize(
+    "command", [["refresh"], ["tables"], ["verify"], ["up"], ["demo"], ["broker"], ["plugins", "list"]]
+)
+def test_all_faults_are_told_and_no_secret(offline, command):
+    """Every wrong variable is named with what it should be; nothing starts, and values of secrets do not appear."""
+    told = offline.fails(
+        *command,
+        STREAMING_ASSETS_THREADS="0",
+        STREAMING_ASSETS_BATCH_RECORDS="many",
+        STREAMING_ASSETS_KAFKA_CONFIG=f'{{"sasl.password": ["{SECRET}"]}}',
+        STREAMING_ASSETS_PSEUDONYM_KEY=SECRET,
+    )
+    named = (
+        "SettingsError",
+        "STREAMING_ASSETS_THREADS",
+        "STREAMING_ASSETS_BATCH_RECORDS",
+        "STREAMING_ASSETS_KAFKA_CONFIG",
+    )
+    assert [name for name in named if name not in told] == []
+    assert SECRET not in told
+    assert not offline.home.exists()
+
+
+def test_text_that_is_no_json_is_a_fault_like_others(offline):
+    """A Kafka configuration that is no JSON is named together with the other faults, and not shown."""
+    told = offline.fails(
+        "tables", STREAMING_ASSETS_KAFKA_CONFIG=f"sasl.password={SECRET}", STREAMING_ASSETS_THREADS="0"
+    )
+    assert "STREAMING_ASSETS_KAFKA_CONFIG" in told
+    assert "STREAMING_ASSETS_THREADS" in told
+    assert SECRET not in told
+
+
+def test_dot_env_is_read_and_the_environment_wins(offline):
+    """Variables of the file `.env` count, unless the environment has them too."""
+    (offline.folder / ".env").write_text(
+        "STREAMING_ASSETS_THREADS=none\nSTREAMING_ASSETS_DISABLED_PLUGINS=github_events\n"
+    )
+    assert "STREAMING_ASSETS_THREADS" in offline.fails("plugins", "list")
+    listed = offline.json("plugins", "list", STREAMING_ASSETS_THREADS="1")
+    assert [source["name"] for source in listed["sources"]] == ["user_interactions"]
+
+
+@pytest.mark.parametrize("command", ["produce", "refresh", "tables", "verify"])
+def test_unknown_source_is_told_with_the_nearest(offline, command):
+    """A misspelt source is an error that suggests the right one; no broker is started for it."""
+    told = offline.fails(command, "githb_events")
+    assert told.startswith("UnknownSource There is no source 'githb_events'.")
+    assert "did you mean 'github_events'?" in told
+    assert not offline.home.exists()
+
+
+def test_wrong_options_of_a_source_are_told(offline):
+    """The options of a source are checked before a broker is started, all faults at once, without the token."""
+    told = offline.fails(
+        "produce",
+        "github_events",
+        STREAMING_ASSETS_GITHUB_EVENTS_PER_PAGE="1000",
+        STREAMING_ASSETS_GITHUB_EVENTS_TOKEN=f"{SECRET} with spaces",
+        STREAMING_ASSETS_GITHUB_EVENTS_API_URL="ftp://example.invalid",
+    )
+    assert [name for name in ("PER_PAGE", "TOKEN", "API_URL") if f"GITHUB_EVENTS_{name}" not in told] == []
+    assert SECRET not in told
+    assert not offline.home.exists()
+
+
+def test_unknown_engine_is_told(offline):
+    """An engine that does not exist is a fault of the settings, whether it comes by option or variable."""
+    assert "STREAMING_ASSETS_ENGINE" in offline.fails("refresh", "--engine", "abacus")
+    assert "STREAMING_ASSETS_ENGINE" in offline.fails("refresh", STREAMING_ASSETS_ENGINE="abacus")
