@@ -67,7 +67,7 @@ class DataFile:
     low: Mapping[str, Any]
     """Smallest value of each column that has statistics."""
     high: Mapping[str, Any]
-    """Largest value of each column that has statistics."""
+    """Largest value of each column that has statistics, or a larger one."""
 
 
 class LakeTable:
@@ -101,7 +101,12 @@ class LakeTable:
             ConcurrentWrite: Another writer committed a batch since the table was opened.
             TableError: The table can't be written.
         """
+        self._expect_before(batch)
         self._write(rows, batch, metadata, mode="append")
+
+    def complete(self, rows: pa.Table, *, metadata: Mapping[str, Any]) -> None:
+        """Append rows that the batches lack which the table contains already; errors as for `append`."""
+        self._write(rows, self.batch, metadata, mode="append")
 
     def replace(
         self,
@@ -119,11 +124,10 @@ class LakeTable:
             batch: Last batch the table contains afterwards; higher than before.
             metadata: What is recorded with the commit.
         """
+        self._expect_before(batch)
         self._write(rows, batch, metadata, mode="overwrite", predicate=where)
 
     def _write(self, rows: Any, batch: int, metadata: Mapping[str, Any], **how: Any) -> None:
-        if batch <= self.batch:
-            raise self._not_newer(batch)
         properties = CommitProperties(
             # `last_updated` stays unset: one that is set can be expired by a table property, and the batch with it.
             app_transactions=[Transaction(self.id.app_id, batch)],
@@ -143,8 +147,10 @@ class LakeTable:
     def _file_bytes(self) -> int:
         return _GOLD_FILE_BYTES if self.id.layer == "gold" else _FILE_BYTES
 
-    def _not_newer(self, batch: int) -> ConcurrentWrite:
-        return ConcurrentWrite(
+    def _expect_before(self, batch: int) -> None:
+        if batch > self.batch:
+            return
+        raise ConcurrentWrite(
             f"Table {self.id.name} already contains batch {batch}.",
             found=f"batch {self.batch} in version {self.version}",
             expected=f"a batch before {batch}",
@@ -153,11 +159,15 @@ class LakeTable:
         )
 
     def commit_metadata(self) -> dict[str, Any] | None:
-        """Return what the newest commit of this framework recorded; None where the log no longer tells."""
+        """Return what was recorded with the batch the table contains; None where the log no longer tells.
+
+        A compaction repeats what it found. If a batch was committed meanwhile, that is older than the table.
+        """
+        batch = self.batch
         for limit in (1, 20, None):  # nearly always the newest commit is ours; the whole log can be long
             for commit in self._delta.history(limit):
                 metadata = _own_metadata(commit)
-                if metadata is not None:
+                if metadata is not None and metadata["batch"] == batch:
                     return metadata
         return None
 
@@ -322,8 +332,15 @@ def _data_file(root: Path, row: Mapping[str, Any]) -> DataFile:
         records=row["num_records"],
         size=row["size_bytes"],
         low=of("min."),
-        high=of("max."),
+        high={column: _upper_bound(value) for column, value in of("max.").items()},
     )
+
+
+def _upper_bound(value: Any) -> Any:
+    # Statistics of times are cut off after the millisecond (Delta protocol, per-file statistics).
+    if not isinstance(value, datetime):
+        return value
+    return value.replace(microsecond=value.microsecond // 1000 * 1000 + 999)
 
 
 @contextmanager

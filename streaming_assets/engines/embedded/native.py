@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from streaming_assets.contract import EventSchema, Field, FieldType, Rule, ScalarType, Struct
+from streaming_assets.contract import Array, EventSchema, Field, FieldType, Rule, ScalarType, Struct
 from streaming_assets.engines.embedded.duck import literal, name
 from streaming_assets.fitting import CLOCK_TOLERANCE, MAX_DEPTH, is_required
 
@@ -137,9 +137,9 @@ class NativeCheck:
                 f"{name(inner.name)} := {self._walk(inner, path, inside, conditions)}" for inner in each.type.fields
             ]
             return f"CASE WHEN {kind} = 'OBJECT' THEN struct_pack({', '.join(parts)}) END"
-        if not isinstance(each.type, ScalarType):
+        if isinstance(each.type, Array):
             conditions.append("false")  # arrays are decided item by item in Python
-            return "NULL"
+            return f"CAST(NULL AS {_type(each.type)})"
         text = inside or f"optional[{_index(self._optional, path)}]"
         conditions.append(f"{kind} IN ({', '.join(map(literal, _ACCEPTED[each.type]))})")
         conditions.extend(_value_conditions(text, each.type))
@@ -197,6 +197,12 @@ _DUCKDB_TYPES = {**_TRANSFORMED, ScalarType.TIMESTAMP: "TIMESTAMPTZ", ScalarType
 
 def _cast(text: str, kind: ScalarType) -> str:
     return f"TRY_CAST({text} AS {_DUCKDB_TYPES[kind]})" if kind in _DUCKDB_TYPES else text
+
+
+def _type(kind: FieldType) -> str:
+    if isinstance(kind, Struct):
+        return f"STRUCT({', '.join(f'{name(each.name)} {_type(each.type)}' for each in kind.fields)})"
+    return f"{_type(kind.items)}[]" if isinstance(kind, Array) else _DUCKDB_TYPES.get(kind, "VARCHAR")
 
 
 def _list(paths: list[str]) -> str:

@@ -65,16 +65,20 @@ class Refiner:
 
     def _separate(self, part: Slice, records: int, silver: LakeTable, quarantine: LakeTable) -> Callable[[], Refined]:
         """Tell duplicates and misfits from new rows; return what commits them."""
-        self._drop_quarantined(part, quarantine)
+        stored = self._quarantined_before(part, quarantine)
+        if stored:
+            self._drop_quarantined(stored)
         duplicates = self._mark_duplicates(silver)
         quarantined = count(self.connection, "misfits")
-        misfits = self._quarantine_rows(part, quarantine) if quarantined and quarantine.batch < part.upto else None
+        misfits = self._quarantine_rows(part, stored) if quarantined else QUARANTINE.empty_table()
         rows = self._silver_rows()
         counts = {"records": records, "silver": rows.num_rows, "quarantined": quarantined, "duplicates": duplicates}
 
         def commit() -> Refined:
-            if misfits is not None:
+            if misfits.num_rows and quarantine.batch < part.upto:
                 quarantine.append(misfits, batch=part.upto, metadata={"quarantined": misfits.num_rows})
+            elif misfits.num_rows:  # the definition changed after a crash, and more records do not fit than before
+                quarantine.complete(misfits, metadata={"quarantined": misfits.num_rows})
             silver.append(rows, batch=part.upto, metadata=counts)
             return Refined(batch=part.upto, **counts)
 
@@ -133,14 +137,16 @@ class Refiner:
         self.connection.execute(f"CREATE OR REPLACE TEMP VIEW events AS SELECT {columns} FROM fitting")
         transform(self.connection, self.source)
 
-    def _drop_quarantined(self, part: Slice, quarantine: LakeTable) -> None:
-        """After a crash between two commits: what is in quarantine already stays there and only there."""
-        if quarantine.batch <= part.after:
-            return
-        files = read_parquet(file.path for file in quarantine.files(newer_than=part.after))
+    def _quarantined_before(self, part: Slice, quarantine: LakeTable) -> str | None:
+        """Return the SQL of what a run brought to quarantine that ended before Silver's commit; None if nothing."""
+        files = quarantine.files(newer_than=part.after) if quarantine.batch > part.after else []
+        return read_parquet(file.path for file in files) if files else None
+
+    def _drop_quarantined(self, stored: str) -> None:
+        """What is in quarantine already stays there and only there."""
         self.connection.execute(
             f"""
-            DELETE FROM refined USING {files} q
+            DELETE FROM refined USING {stored} q
             WHERE q.topic = refined.topic AND q."partition" = refined."partition" AND q."offset" = refined."offset"
             """
         )
@@ -192,14 +198,16 @@ class Refiner:
         ).fetchall()
         return [path for (path,) in rows]
 
-    def _quarantine_rows(self, part: Slice, quarantine: LakeTable) -> pa.Table:
+    def _quarantine_rows(self, part: Slice, stored: str | None) -> pa.Table:
+        new = f'ANTI JOIN {stored} USING (topic, "partition", "offset")' if stored else ""
         rows = fetch(
             self.connection,
             f"""
             SELECT {", ".join(name(column) for column in QUARANTINE.names)}
-            FROM misfits
-            JOIN {read_parquet(file.path for file in part.files)} USING (topic, "partition", "offset", batch)
-            WHERE batch > {quarantine.batch}
+            FROM (
+                SELECT * FROM misfits
+                JOIN {read_parquet(file.path for file in part.files)} USING (topic, "partition", "offset", batch)
+            ) {new}
             ORDER BY batch, topic, "partition", "offset"
             """,
         )
