@@ -33,7 +33,7 @@ _ACCEPTED = {
 
 @dataclass
 class NativeCheck:
-    """SQL expressions over one record: its text `json`, then `kinds`, `required` and `optional` made from it."""
+    """SQL expressions over one record: its text `json`, then `kinds`, `required`, `optional`, `keys`."""
 
     schema: EventSchema
     """The schema that is checked."""
@@ -69,13 +69,17 @@ class NativeCheck:
 
     @property
     def strict(self) -> str:
-        """Whether the text is JSON for every parser, and names no optional field twice."""
+        """Whether the text is JSON for every parser, and not nested too deep."""
         short = f"strlen(json) <= {2 * MAX_DEPTH}"  # every level takes two brackets
         brackets = "length(json) - length(replace(json, '{0}', ''))"
         shallow = f"{brackets.format('{')} + {brackets.format('[')} <= {MAX_DEPTH}"
-        unique = [_unique(path, names) for path, names in self._loose.items()]
         lenient = f"regexp_matches(json, {literal(_LENIENT)})"
-        return " AND ".join([f"NOT {lenient}", f"({short} OR {shallow})", *unique])
+        return f"NOT {lenient} AND ({short} OR {shallow})"
+
+    @property
+    def keys(self) -> str:
+        """The names in every object that has optional fields, a list of lists; null where `json` is no JSON."""
+        return f"TRY(json_keys(json, {_list(list(self._loose) or ['$'])}))"
 
     @property
     def columns(self) -> list[tuple[str, str]]:
@@ -96,12 +100,20 @@ class NativeCheck:
     @property
     def fits(self) -> str:
         """Whether the record surely fits."""
-        conditions = [*self._conditions, *map(self._rule, self.schema.rules)]
+        conditions = [*self._conditions, *self._named_once(), *map(self._rule, self.schema.rules)]
         if self.schema.event_id and is_required(self.schema, self.schema.event_id):
             conditions.append(f"{self.event_id} IS NOT NULL")
         seconds = int(CLOCK_TOLERANCE.total_seconds())
         conditions.append(f"{self.event_time} <= seen_at + INTERVAL {seconds} SECOND")
         return "coalesce(" + " AND ".join(f"({condition})" for condition in conditions) + ", false)"
+
+    def _named_once(self) -> list[str]:
+        found = "len(list_filter(keys[{0}], lambda key: key = {1}))"
+        return [
+            f"coalesce({found.format(index, literal(each))} <= 1, true)"
+            for index, names in enumerate(self._loose.values(), start=1)
+            for each in names
+        ]
 
     def _rule(self, rule: Rule) -> str:
         text = f"CAST({self._values[rule.field]} AS VARCHAR)"
@@ -164,12 +176,6 @@ def _structure_of(kind: FieldType) -> str:
     if isinstance(kind, Struct) and any(each.required for each in kind.fields):
         return _structure(kind.fields)
     return f'"{_TRANSFORMED.get(kind, "VARCHAR")}"' if isinstance(kind, ScalarType) else '"JSON"'
-
-
-def _unique(path: str, names: list[str]) -> str:
-    among = ", ".join(map(literal, names))
-    found = f"list_filter(TRY(json_keys(json, {literal(path)})), lambda key: key IN ({among}))"
-    return f"coalesce(len({found}) = len(list_distinct({found})), true)"
 
 
 def _index(paths: list[str], path: str) -> int:

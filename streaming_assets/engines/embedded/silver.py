@@ -100,7 +100,7 @@ class Refiner:
             ),
             read AS (
                 SELECT *, {check.kinds} AS kinds, {check.required} AS required, {check.optional} AS optional,
-                       {check.strict} AS strict
+                       {check.keys} AS keys, {check.strict} AS strict
                 FROM raw
             )
             SELECT {columns}, {places}, seen_at AS _sa_seen_at, {check.event_id} AS _sa_event_id,
