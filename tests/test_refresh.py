@@ -13,10 +13,13 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from streaming_assets.contract import Event
+from streaming_assets.engines.factory import make_engine
 from streaming_assets.errors import TopicChanged
 from streaming_assets.kafka.publisher import Publisher
 from streaming_assets.kafka.topics import ensure_topic
+from streaming_assets.layers.verify import verify
 from streaming_assets.registry import load_sources
+from streaming_assets.settings import load_settings
 
 pytestmark = pytest.mark.broker
 
@@ -65,27 +68,28 @@ def check_tables(line, count: int) -> None:
         counted[row["repo_name"]] += row["events"]
     expected = Counter(json.loads(event(number))["repo"]["name"] for number in range(count))
     assert counted == expected
-    report = json.loads(line.run("verify", "github_events", "--json").stdout)
-    assert [finding for finding in report["findings"] if not finding["passed"]] == []
+    engine = make_engine(load_settings(home=line.home, lake=None), None)
+    assert [finding for finding in verify(load_sources().get("github_events"), engine) if not finding.passed] == []
+    engine.close()
 
 
 def test_two_refreshes_at_once_share_the_work(broker, command_line):
     """Two processes of one home that refresh at the same time both succeed, and together bring every record once."""
-    publish(broker, mixed(2_000))
-    small = {"STREAMING_ASSETS_BATCH_RECORDS": "200"}
+    publish(broker, mixed(1_000))
+    small = {"STREAMING_ASSETS_BATCH_RECORDS": "100"}
     refreshes = [command_line.start("refresh", "github_events", "--json", **small) for _ in range(2)]
     ended = [(*process.communicate(timeout=120), process.returncode) for process in refreshes]
 
     assert [code for _, _, code in ended] == [0, 0], ended
-    assert sum(json.loads(out)[0]["bronze"] for out, _, _ in ended) == len(mixed(2_000))
-    check_tables(command_line, 2_000)
+    assert sum(json.loads(out)[0]["bronze"] for out, _, _ in ended) == len(mixed(1_000))
+    check_tables(command_line, 1_000)
 
 
 def test_the_tables_fence_writers_that_share_no_lock(broker, command_line):
     """Of two homes with one lake, a writer that comes second is refused as a whole, and no row is there twice."""
-    publish(broker, mixed(2_000))
+    publish(broker, mixed(1_000))
     variables = {
-        "STREAMING_ASSETS_BATCH_RECORDS": "200",
+        "STREAMING_ASSETS_BATCH_RECORDS": "100",
         "STREAMING_ASSETS_LAKE": str(command_line.lake),
     }
     refreshes = [
@@ -100,7 +104,7 @@ def test_the_tables_fence_writers_that_share_no_lock(broker, command_line):
     assert all(code == 0 or "ConcurrentWrite" in err for _, err, code in ended), ended
     assert not any("Traceback" in err for _, err, _ in ended)
     command_line.ok("refresh", "github_events")
-    check_tables(command_line, 2_000)
+    check_tables(command_line, 1_000)
 
 
 def test_nothing_new_is_no_commit(flow_factory):
@@ -138,12 +142,12 @@ def kill_after_commits(line, table: str, count: int) -> bool:
 
 def test_sigkill_at_any_stage_loses_and_repeats_nothing(broker, command_line):
     """Refreshes killed while they write Bronze, quarantine, Silver and Gold are made good by the next one."""
-    publish(broker, mixed(1_500))
+    publish(broker, mixed(800))
     stages = [("bronze", 2), ("bronze", 7), ("quarantine", 2), ("silver", 3), ("gold/events_per_type", 2)]
     killed = [kill_after_commits(command_line, table, count) for table, count in stages]
     assert killed.count(True) >= 4
     command_line.ok("refresh", "github_events")
-    check_tables(command_line, 1_500)
+    check_tables(command_line, 800)
 
 
 @pytest.mark.usefixtures("broker")  # skips where there is no Java
@@ -206,7 +210,7 @@ def _delete_everything(flow) -> None:
 
 def test_ctrl_c_ends_a_refresh_between_commits(broker, command_line):
     """A refresh that is interrupted leaves whole commits only and no stack trace, and the next one goes on."""
-    publish(broker, mixed(1_000))
+    publish(broker, mixed(500))
     process = command_line.start("refresh", "github_events", STREAMING_ASSETS_BATCH_RECORDS="50")
     while commits(command_line, "bronze") < 3 and process.poll() is None:
         time.sleep(0.001)
@@ -215,4 +219,4 @@ def test_ctrl_c_ends_a_refresh_between_commits(broker, command_line):
     assert process.returncode in {0, 130}
     assert "Traceback" not in err
     command_line.ok("refresh", "github_events")
-    check_tables(command_line, 1_000)
+    check_tables(command_line, 500)

@@ -1,0 +1,111 @@
+"""`demo` and `up` in one folder, one after the other: everything starts, fills the tables, and ends without a trace."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import httpx
+import psutil
+import pytest
+
+from streaming_assets.kafka.broker import broker_address
+from streaming_assets.settings import load_settings
+
+pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("broker")]  # the fixture skips where there is no Java
+
+FREE_PORTS = {"STREAMING_ASSETS_DAGSTER_PORT": "0", "STREAMING_ASSETS_DASHBOARD_PORT": "0"}
+NOBODY = "http://127.0.0.1:9"
+
+
+@pytest.fixture(scope="module")
+def line(new_command_line, tmp_path_factory):
+    """The command line in an empty folder, where GitHub can't be reached."""
+    return new_command_line(tmp_path_factory.mktemp("demo"), STREAMING_ASSETS_GITHUB_EVENTS_API_URL=NOBODY)
+
+
+@pytest.fixture(scope="module")
+def demonstrated(line, broker):
+    """What `demo --once` did in the folder."""
+    assert broker
+    return line.run("demo", "--once")
+
+
+@pytest.fixture(scope="module")
+def home(line, demonstrated):
+    """The command line where `demo --once` was run."""
+    assert demonstrated.returncode == 0
+    return line
+
+
+def test_demo_shows_rows_of_every_table(demonstrated, line):
+    """In an empty folder `demo --once` ends with exit code 0, and every Gold table of the simulated source has rows."""
+    assert (demonstrated.returncode, "Traceback" in demonstrated.stderr) == (0, False), demonstrated.stderr
+    rows = {state["table"]: state["rows"] for state in line.json("tables", "user_interactions")}
+    for table in ("events_by_type", "user_sessions", "video_activity"):
+        shown = f"user_interactions.gold.{table}: 5 of {rows[f'user_interactions.gold.{table}']:,} rows"
+        assert shown in demonstrated.stdout
+    assert max(map(len, demonstrated.stdout.splitlines())) <= 80
+
+
+def test_demo_says_once_that_a_source_can_not_be_reached(demonstrated):
+    """The source that can't be reached has one note and empty tables; it costs the other one nothing."""
+    assert demonstrated.stderr.count("can't be reached") == 1
+    assert f"note github_events: {NOBODY} can't be reached" in demonstrated.stderr
+    assert "github_events: 0 events produced" in demonstrated.stdout
+    assert demonstrated.stdout.count("no rows yet") == 3
+
+
+def started(process) -> dict[str, str]:
+    """Read where `up` or `demo` say the parts are."""
+    places = {}
+    while "kafka" not in places:
+        line = process.stdout.readline()
+        assert line, process.stderr.read()
+        name, _, place = line.partition(" ")
+        places[name] = place.strip()
+    return places
+
+
+def silver_rows(line) -> int:
+    return next(
+        state["rows"] for state in line.json("tables", "user_interactions") if state["table"].endswith("silver")
+    )
+
+
+def stop(process, line) -> str:
+    """Send SIGTERM; check that the process ends in order and that nothing it started is left; return its errors."""
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    gone, alive = psutil.wait_procs(family, timeout=10)
+    assert (len(gone) >= 2, alive) == (True, [])
+    deadline = time.monotonic() + 60
+    while broker_address(load_settings(home=line.home, kafka_bootstrap_servers=None)) is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return err
+
+
+def test_up_serves_both_pages_and_dagster_refreshes(home):
+    """Both pages answer, the sensor brings new events in without being asked, and after SIGTERM all data is there."""
+    before = silver_rows(home)
+    process = home.start("up", **FREE_PORTS)
+    places = started(process)
+    assert httpx.get(f"{places['dagster']}/server_info", timeout=30).status_code == 200
+    assert httpx.get(places["dashboard"], timeout=30).status_code == 200
+
+    home.ok("produce", "user_interactions", "--limit", "500")
+    deadline = time.monotonic() + 120
+    while silver_rows(home) == before:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    stop(process, home)
+
+    home.ok("refresh")
+    bronze = next(state["rows"] for state in home.json("tables") if state["table"] == "user_interactions.bronze")
+    assert home.json("refresh", "user_interactions")[0]["commits"] == 0
+    assert bronze > 500
+    assert home.json("verify")["passed"] is True

@@ -1,0 +1,91 @@
+"""`refresh`, `tables` and `verify`: what they tell of the tables, to people and to programs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from deltalake import DeltaTable
+
+pytestmark = pytest.mark.broker
+
+EVENTS = [
+    b'{"timestamp":"2024-05-01T10:0%d:00Z","event":"join","user_id":"ada","video_id":"v1","id":"%d"}' % (number, number)
+    for number in range(8)
+]
+TABLES = ["bronze", "silver", "quarantine", "gold.events_by_type", "gold.user_sessions", "gold.video_activity"]
+
+
+@pytest.fixture
+def produced(command_line):
+    """The command line after ten records of a source were produced: eight events, one of them twice, and rubbish."""
+    recorded = command_line.folder / "recorded.ndjson"
+    recorded.write_bytes(b"\n".join([*EVENTS, EVENTS[0], b"rubbish"]))
+    command_line.ok("produce", "user_interactions", "--replay", recorded)
+    return command_line
+
+
+def test_refresh_tells_what_came_in(produced):
+    """A refresh tells records, events, misfits, duplicates and Gold rows of each source, and then nothing new."""
+    github, user = produced.json("refresh")
+    nothing = {"bronze": 0, "silver": 0, "quarantined": 0, "duplicates": 0, "commits": 0, "gold": {}}
+    assert github == {"source": "github_events", **nothing}
+    gold = {"events_by_type": 8, "user_sessions": 1, "video_activity": 1}
+    counts = {"bronze": 10, "silver": 8, "quarantined": 1, "duplicates": 1, "commits": 5, "gold": gold}
+    assert user == {"source": "user_interactions", **counts}
+    assert produced.json("refresh", "user_interactions") == [{"source": "user_interactions", **nothing}]
+    assert produced.ok("refresh").lstrip().startswith("Nothing new\n")
+
+
+def test_tables_before_and_after_a_refresh(produced):
+    """Before the first refresh every table is listed as missing; afterwards with rows, batch, time, and checks."""
+    missing = produced.json("tables", "user_interactions")
+    assert [state["table"] for state in missing] == [f"user_interactions.{name}" for name in TABLES]
+    assert {(state["exists"], state["rows"], state["version"]) for state in missing} == {(False, None, None)}
+    assert produced.ok("tables", "user_interactions").count("not there yet") == 6
+    assert produced.json("verify")["passed"] is True
+
+    shown = produced.ok("refresh")
+    (line,) = [line for line in shown.splitlines() if "user_interactions" in line]
+    assert line.split() == ["user_interactions", "10", "8", "1", "1", "10"]
+    assert max(map(len, shown.splitlines())) <= 80
+
+    states = produced.json("tables", "user_interactions")
+    assert [(state["rows"], state["batch"]) for state in states] == [(10, 1), (8, 1), (1, 1), (8, 1), (1, 1), (1, 1)]
+    assert all(state["exists"] and state["committed_at"] and state["bytes"] > 0 for state in states)
+    assert "not there yet" not in produced.ok("tables", "user_interactions")
+
+
+def test_verify_finds_a_row_that_is_missing(produced):
+    """After one row was deleted from Silver the exit code is 1, and the findings that fail say what is lost."""
+    produced.ok("refresh", "user_interactions")
+    report = produced.json("verify", "user_interactions")
+    assert {finding["check"] for finding in report["findings"]} == {
+        "records_once",
+        "reconciled",
+        "event_id_unique",
+        "equals_recompute",
+    }
+    assert [finding for finding in report["findings"] if not finding["passed"]] == []
+
+    DeltaTable(str(produced.lake / "user_interactions" / "silver")).delete("event_id = '3'")
+
+    done = produced.run("verify", "--json")
+    report = json.loads(done.stdout)
+    failed = {(each["table"], each["check"]): each["found"] for each in report["findings"] if not each["passed"]}
+    assert (done.returncode, report["passed"]) == (1, False)
+    assert failed[("silver", "reconciled")].endswith("1 lost")
+    assert ("gold.events_by_type", "equals_recompute") in failed
+
+    shown = produced.run("verify", "user_interactions")
+    assert shown.returncode == 1
+    assert "checks failed." in shown.stdout
+    assert "Traceback" not in shown.stderr
+
+
+@pytest.mark.parametrize("command", ["refresh", "tables", "verify", "plugins list", "plugins check"])
+def test_json_is_all_that_stands_on_standard_output(command_line, command):
+    """Each command with `--json` writes one document in one line, whatever it tells people besides."""
+    out = command_line.ok(*command.split(), "--json")
+    assert (out.count("\n"), out[-1]) == (1, "\n")
+    json.loads(out)
