@@ -14,11 +14,12 @@ from streaming_assets.defs.checks import (
     silver_check_specs,
 )
 from streaming_assets.defs.failures import explained
-from streaming_assets.defs.materialized import materialized, reasons, rows_of
+from streaming_assets.defs.materialized import batch_of, materialized, reasons, rows_of
 from streaming_assets.defs.resources import Runtime
 from streaming_assets.defs.translator import Translator
 from streaming_assets.engines.protocol import Ingested, Refined
 from streaming_assets.lake import layout
+from streaming_assets.lake.tables import NO_BATCH
 from streaming_assets.layers.bronze import source_lag
 
 Materialized = dg.MaterializeResult[None]
@@ -76,9 +77,12 @@ def _silver(translator: Translator) -> dg.AssetsDefinition:
     )
     def refine(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Iterator[Materialized]:
         with explained(context):
+            before = batch_of(layout.silver(source), runtime.lake)
             steps = list(_refined(context, runtime, source))
             with runtime.locked(source):
-                audit = runtime.engine.audit(source)
+                # What a run brought is counted, so that its cost follows what is new; a run that brought nothing
+                # counts all.
+                audit = runtime.table_engine.audit(source, after=before if steps else NO_BATCH)
             checks = silver_check_results(source, audit, runtime.settings.quarantine_threshold)
             yield from _silver_and_quarantine(source, runtime, steps, checks)
 
@@ -119,7 +123,7 @@ def _gold(translator: Translator, table: GoldTable) -> dg.AssetsDefinition:
     def gold(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Iterator[Materialized]:
         with explained(context):
             before = rows_of(identity, runtime.lake)
-            steps = list(runtime.refresh(source).gold(table))
+            steps = list(runtime.refresh_tables(source).gold(table))
             yield materialized(
                 identity,
                 runtime.lake,
@@ -140,7 +144,7 @@ def _ingested(context: dg.AssetExecutionContext, runtime: Runtime, source: Event
 
 
 def _refined(context: dg.AssetExecutionContext, runtime: Runtime, source: EventSource) -> Iterator[Refined]:
-    for step in runtime.refresh(source).silver():
+    for step in runtime.refresh_tables(source).silver():
         context.log.info(
             "Up to batch %d: %d records, %d to Silver, %d to quarantine, %d duplicates.",
             step.batch,

@@ -40,7 +40,7 @@ def silver_check_specs(source: EventSource) -> list[dg.AssetCheckSpec]:
             asset=silver,
             blocking=True,
             description="Every Bronze row is in exactly one place: in Silver, in quarantine, or a duplicate of an "
-            "event in Silver.",
+            "event in Silver. Counts the batches that the refresh brought, or all of them where it brought none.",
         ),
         dg.AssetCheckSpec(
             "event_id_unique", asset=silver, description="No event id is in Silver more than once, whatever its time."
@@ -108,7 +108,7 @@ def recompute_check(translator: Translator, table: GoldTable) -> dg.AssetChecksD
     ) -> dg.AssetCheckResult:
         # Under the lock instead of in the pool: a stream holds the pool for hours, and the lock for moments.
         with explained(context), runtime.locked(source):
-            audit = runtime.auditor.audit_gold(source, table)
+            audit = runtime.table_engine.audit_gold(source, table)
             numbers = {"rows": audit.rows, "missing": audit.missing, "unexpected": audit.unexpected}
             return _result(gold_equals_recompute(table, audit), key, metadata=numbers)
 

@@ -55,6 +55,16 @@ def materialized(
     )
 
 
+def batch_of(table: TableId, lake: Path) -> int:
+    """Return the last batch a table contains, `NO_BATCH` where it does not exist.
+
+    Raises:
+        TableError: The table can't be read.
+    """
+    opened = open_table(table, lake)
+    return opened.batch if opened else NO_BATCH
+
+
 def rows_of(table: TableId, lake: Path) -> int:
     """Return the number of rows of a table, 0 where it does not exist.
 

@@ -63,13 +63,17 @@ class Runtime:
         return self._opened(make_engine(self.settings, self.connection))
 
     @cached_property
-    def auditor(self) -> Engine:
-        """An engine that only reads tables and needs no broker."""
+    def table_engine(self) -> Engine:
+        """An engine for everything after Bronze; it needs no broker."""
         return self._opened(make_engine(self.settings, None))
 
     def refresh(self, source: EventSource) -> SourceRefresh:
-        """Return the refresh of a source; raises as `connection`."""
+        """Return the refresh of a source that reads Kafka; raises as `connection`."""
         return SourceRefresh(source, self.settings, self.engine, self.connection, on_wait=lambda: self._waits(source))
+
+    def refresh_tables(self, source: EventSource) -> SourceRefresh:
+        """Return the refresh of a source's tables after Bronze, which needs no broker."""
+        return SourceRefresh(source, self.settings, self.table_engine, None, on_wait=lambda: self._waits(source))
 
     def locked(self, source: EventSource) -> AbstractContextManager[None]:
         """Hold the source's lock, so that no table changes meanwhile.

@@ -90,8 +90,8 @@ class Translator:
         return self._table(
             layout.quarantine(self.source),
             description=(
-                "Records that do not fit the schema, as the bytes that came, each with its reason. After the plugin "
-                f"is mended, `streaming-assets replay-quarantine {self.source.name}` sends them through again."
+                "Records that do not fit the schema, as the bytes that came, each with its reason, the field and "
+                "what was found there."
             ),
             upstream=table_key(layout.bronze(self.source)),
             definition=[self.source.schema],

@@ -25,7 +25,7 @@ class SourceRefresh:
         source: EventSource,
         settings: Settings,
         engine: Engine,
-        connection: Connection,
+        connection: Connection | None,
         *,
         on_wait: Callable[[], None] | None = None,
     ) -> None:
@@ -35,7 +35,7 @@ class SourceRefresh:
             source: The source.
             settings: The settings.
             engine: What computes and commits.
-            connection: The broker.
+            connection: The broker; None where Bronze is not refreshed.
             on_wait: Called once if another process refreshes the source and this one has to wait.
         """
         self.source = source
@@ -73,6 +73,8 @@ class SourceRefresh:
             yield from self._aggregate(table)
 
     def _ingest(self) -> Iterator[Ingested]:
+        if self._connection is None:
+            raise ValueError("Bronze can't be refreshed without a broker")
         ensure_topic(self._connection, self.source.topic)
         plan = plan_ingest(self.source, self._connection, self._settings.lake_path)
         if plan is not None:
