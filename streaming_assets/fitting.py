@@ -104,7 +104,7 @@ class Fitter:
 
         Args:
             value: The record's value as it came.
-            seen_at: The record's timestamp, or when it was read if it has none.
+            seen_at: The record's timestamp, or when it was read if it has none or one that lies later.
         """
         try:
             event = _object(_convert(_parse(value), Struct(fields=self._schema.fields), "$"))

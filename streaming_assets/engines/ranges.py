@@ -10,11 +10,13 @@ from __future__ import annotations
 import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", str, int)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 MOST_RANGES = 64
 """More conditions than these in one predicate cost more than computing a few windows again."""
@@ -31,7 +33,7 @@ class TimeRange:
 
 
 def window_ranges(starts: Sequence[datetime], length: timedelta, most: int = MOST_RANGES) -> list[TimeRange]:
-    """Join windows, given by their starts, to at most `most` ranges."""
+    """Join windows, given by their starts, to at most `most` ranges; each ends where its last window does."""
     ordered = sorted(starts)
     if not ordered:
         return []
@@ -39,7 +41,12 @@ def window_ranges(starts: Sequence[datetime], length: timedelta, most: int = MOS
     widest = sorted((gap for gap in gaps if gap[0] > timedelta(0)), reverse=True)[: most - 1]
     cuts = sorted(index + 1 for _, index in widest)
     edges = [0, *cuts, len(ordered)]
-    return [TimeRange(ordered[low], ordered[high - 1] + length) for low, high in pairwise(edges)]
+    return [TimeRange(ordered[low], _end(ordered[high - 1], length)) for low, high in pairwise(edges)]
+
+
+def _end(start: datetime, length: timedelta) -> datetime:
+    # The first window of all may begin with the first day that there is, and so be shorter than the others.
+    return _EPOCH + ((start - _EPOCH) // length + 1) * length
 
 
 @dataclass(frozen=True, slots=True)

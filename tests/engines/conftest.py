@@ -30,3 +30,9 @@ def make_lab(tmp_path):
     yield make
     for lab in made:
         lab.engine.close()
+
+
+@pytest.fixture(scope="session")
+def new_lab():
+    """Makes a lab that its user closes: `new_lab(source, home)`."""
+    return lambda source, home: _LAB.Lab(home, source)

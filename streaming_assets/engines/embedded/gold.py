@@ -141,7 +141,9 @@ class Aggregator:
             return rows
         seconds = int(window_length(self.table.window).total_seconds())
         start = f"time_bucket(INTERVAL {seconds} SECOND, event_time, TIMESTAMPTZ '1970-01-01 00:00:00+00')"
-        return f"SELECT *, {start} AS window_start, {start} + INTERVAL {seconds} SECOND AS window_end FROM ({rows})"
+        # A window of several days may begin before the first day that there is; then it begins with that day.
+        first = f"greatest({start}, TIMESTAMPTZ '0001-01-01 00:00:00+00')"
+        return f"SELECT *, {first} AS window_start, {start} + INTERVAL {seconds} SECOND AS window_end FROM ({rows})"
 
     def _compute(self, files: Sequence[DataFile], where: str = "true") -> pa.Table:
         """Run the plugin's query over the Silver rows that meet `where`; columns cast as declared."""
@@ -187,7 +189,8 @@ def _timestamp(moment: datetime) -> str:
 
 
 def _delta_time(moment: datetime) -> str:
-    return f"'{moment.astimezone(UTC).strftime('%Y-%m-%dT%H:%M:%S.%fZ')}'"
+    # Not by strftime, which leaves out the leading zeros of early years.
+    return f"'{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z'"
 
 
 def _key_condition(key: str, each: KeyRange[Any]) -> str:

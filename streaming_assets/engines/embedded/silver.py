@@ -94,7 +94,7 @@ class Refiner:
             CREATE OR REPLACE TEMP TABLE parsed AS
             WITH raw AS (
                 SELECT {", ".join(f"{name(each)} AS {name(CARRIED[each])}" for each in (*COORDINATES, "batch"))},
-                       coalesce("timestamp", ingested_at) AS seen_at, TRY(decode(value)) AS json
+                       least("timestamp", ingested_at) AS seen_at, TRY(decode(value)) AS json
                 FROM {read_parquet(file.path for file in part.files)}
                 WHERE batch > {part.after} AND batch <= {part.upto} AND {where}
             ),

@@ -294,6 +294,21 @@ def test_a_record_without_timestamp_is_judged_by_when_it_was_read(make_lab):
     assert counts(lab.refine()) == [(2, 1, 1, 0)]
 
 
+@pytest.mark.parametrize("year", [2099, 9999, 50_000])
+def test_a_wrong_clock_does_not_excuse_itself(make_lab, year):
+    """A record whose own timestamp lies ahead of when it was read, however far, is judged by the latter."""
+    lab = make_lab()
+    microseconds = (year - 1970) * 365 * 86_400 * 10**6
+    at = f"{min(year, 9999)}-01-01T00:00:00Z"
+    lab.bronze(lab.record(json.dumps(event(at=at)).encode(), timestamp=microseconds), event())
+    assert counts(lab.refine()) == [(2, 1, 1, 0)]
+    maintain(lab.identity("bronze"), lab.lake, retention_hours=0)
+    lab.bronze(lab.record(json.dumps(event(id="e")).encode(), timestamp=microseconds))
+    assert counts(lab.refine()) == [(1, 1, 0, 0)]
+    assert ["event_time_in_future"] == lab.open("quarantine").query("SELECT reason FROM t")["reason"].to_pylist()
+    assert reconciled(lab)
+
+
 PERSON = Struct(
     fields=(
         Field(name="mail", type=ScalarType.STRING, required=False),

@@ -1,0 +1,404 @@
+"""Silver to Gold, incrementally and from scratch, on Bronze tables written by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streaming_assets.contract import Field, GoldTable, ScalarType, SilverTable
+from streaming_assets.engines.protocol import Aggregated, GoldAudit
+from streaming_assets.errors import PluginError
+from streaming_assets.lake.maintenance import maintain
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+TINY = timedelta(microseconds=1)
+
+text = partial(Field, type=ScalarType.STRING)
+number = partial(Field, type=ScalarType.LONG)
+time = partial(Field, type=ScalarType.TIMESTAMP)
+
+
+def windowed(window="5 minutes"):
+    return GoldTable(
+        name="per_kind",
+        description="Events and amounts of each kind.",
+        sql="""SELECT window_start, window_end, kind, count(*) AS events, sum(amount) AS amount,
+                      count(DISTINCT user) AS users FROM silver GROUP BY window_start, window_end, kind""",
+        columns=(
+            time(name="window_start"), time(name="window_end"), text(name="kind"), number(name="events"),
+            number(name="amount", required=False), number(name="users"),
+        ),
+        keys=("window_start", "kind"),
+        window=window,
+    )  # fmt: skip
+
+
+SESSIONS = GoldTable(
+    name="sessions",
+    description="A pause of more than ten minutes starts a new session.",
+    sql="""
+      WITH marked AS (
+        SELECT user, event_time, CASE WHEN event_time <= lag(event_time) OVER (PARTITION BY user ORDER BY event_time)
+          + INTERVAL 10 MINUTES THEN 0 ELSE 1 END AS first FROM silver),
+      numbered AS (
+        SELECT user, event_time, sum(first) OVER (PARTITION BY user ORDER BY event_time
+          ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS session FROM marked)
+      SELECT user, min(event_time) AS began, max(event_time) AS ended, count(*) AS events
+      FROM numbered GROUP BY user, session""",
+    columns=(text(name="user"), time(name="began"), time(name="ended"), number(name="events")),
+    keys=("user", "began"),
+    per="user",
+)
+SIZES = GoldTable(
+    name="sizes",
+    description="Events of each amount.",
+    sql="SELECT amount, count(*) AS events, max(user) AS last_user FROM silver GROUP BY amount",
+    columns=(number(name="amount"), number(name="events"), text(name="last_user", required=False)),
+    keys=("amount",),
+    per="amount",
+)
+WHOLE = GoldTable(
+    name="whole",
+    description="Kinds by rank.",
+    sql="SELECT kind, count(*) AS events, avg(amount) AS mean FROM silver GROUP BY kind",
+    columns=(text(name="kind"), number(name="events"), Field(name="mean", type=ScalarType.DOUBLE, required=False)),
+    keys=("kind",),
+)
+
+
+@pytest.fixture
+def lab(make_lab, make_source):
+    """A lab with a windowed, two keyed and a whole table."""
+    return make_lab(make_source(gold=(windowed(), SESSIONS, SIZES, WHOLE)))
+
+
+def event(at=NOON, **fields):
+    return {"at": at.isoformat() if isinstance(at, datetime) else at, "kind": "view", **fields}
+
+
+def bring(lab, *events):
+    """Bring events to Silver in one batch."""
+    lab.bronze(*events)
+    lab.refine()
+
+
+def right(lab, name=None):
+    """Whether a Gold table equals its computation from scratch."""
+    audit = lab.engine.audit_gold(lab.source, lab.table(name))
+    return (audit.missing, audit.unexpected) == (0, 0)
+
+
+def follow(lab, name=None):
+    """Aggregate and compare with the computation from scratch."""
+    aggregated = lab.aggregate(name)
+    assert right(lab, name)
+    return aggregated
+
+
+def test_a_windowed_table_replaces_the_windows_that_are_touched(lab):
+    """A late event changes the cells of its own window, and the rows of other windows stay as they were."""
+    bring(lab, event(user="ada", amount=1), event(NOON + 5 * MINUTE, amount=2))
+    lab.aggregate()
+    bring(lab, event(NOON + 4 * MINUTE, user="bob", amount=10), event(NOON + MINUTE, kind="buy"))
+    assert lab.aggregate() == Aggregated(table="per_kind", batch=2, rows=2, ranges=1)
+    cells = [(row["window_start"] - NOON, row["kind"], row["events"], row["amount"], row["users"])
+             for row in lab.rows("gold", "per_kind")]  # fmt: skip
+    assert cells == [(0 * MINUTE, "buy", 1, None, 0), (0 * MINUTE, "view", 2, 11, 2), (5 * MINUTE, "view", 1, 2, 0)]
+    assert right(lab)
+
+
+@pytest.mark.parametrize(
+    ("at", "start"),
+    [
+        (NOON, NOON),
+        (NOON + 5 * MINUTE - TINY, NOON),
+        (NOON + 5 * MINUTE, NOON + 5 * MINUTE),
+        (datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)),
+        (datetime(1970, 1, 1, tzinfo=UTC) - TINY, datetime(1969, 12, 31, 23, 55, tzinfo=UTC)),
+        (datetime(1582, 10, 9, 0, 4, tzinfo=UTC), datetime(1582, 10, 9, tzinfo=UTC)),
+        (datetime(1, 1, 1, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)),
+        (datetime(999, 12, 31, 23, 59, tzinfo=UTC), datetime(999, 12, 31, 23, 55, tzinfo=UTC)),
+    ],
+)
+def test_window_boundaries_are_exact(lab, at, start):
+    """A window holds its first microsecond and not its end, also before 1970 and in the first years that there are."""
+    bring(lab, event(NOON + timedelta(days=-7)))
+    follow(lab)
+    bring(lab, event(at))
+    follow(lab)
+    bring(lab, event(at, kind="again"))
+    follow(lab)
+    rows = [row for row in lab.rows("gold", "per_kind") if row["window_start"] == start]
+    assert [(row["window_end"] - start, row["kind"], row["events"]) for row in rows] == [
+        (5 * MINUTE, "again", 1),
+        (5 * MINUTE, "view", 1),
+    ]
+
+
+@pytest.mark.parametrize("window", ["1 second", "6 hours", "1 day", "7 days"])
+def test_windows_of_every_length_begin_with_1970(make_lab, make_source, window):
+    """Windows of any length are aligned to 1970-01-01T00:00:00Z, an event's window starting at or before it."""
+    lab = make_lab(make_source(gold=(windowed(window),)))
+    times = [NOON, NOON - timedelta(days=3, seconds=1), datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC),
+             datetime(1, 1, 7, 1, tzinfo=UTC)]  # fmt: skip
+    for at in times:
+        bring(lab, event(at))
+        follow(lab)
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    (length,) = {row["window_end"] - row["window_start"] for row in lab.rows("gold", "per_kind")}
+    assert [row["window_start"] for row in lab.rows("gold", "per_kind")] == sorted(
+        {epoch + (at - epoch) // length * length for at in times}
+    )
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000001Z"])
+def test_a_window_may_begin_before_the_first_year(make_lab, make_source, at):
+    """The first moment that there is, which clocks that were never set tell, does not stop a table of long windows."""
+    lab = make_lab(make_source(gold=(windowed("7 days"),)))
+    bring(lab, event())
+    follow(lab)
+    bring(lab, event(at), event(NOON - timedelta(days=9)))
+    follow(lab)
+    assert lab.aggregate() is None
+
+
+def test_many_touched_windows_are_replaced_by_few_ranges(lab):
+    """Events scattered over more windows than a predicate may have ranges give the right cells."""
+    bring(lab, *[event(NOON - 7 * n * MINUTE, amount=n) for n in range(300)])
+    lab.aggregate()
+    bring(lab, *[event(NOON - (10 * n + n % 3) * MINUTE, user="late") for n in range(200)])
+    assert follow(lab).ranges == 64
+
+
+@pytest.mark.parametrize("name", ["per_kind", "sessions", "sizes", "whole"])
+def test_no_new_batch_is_no_commit(lab, name):
+    """Without a new Silver batch nothing is computed or committed, before Silver exists and after it is followed."""
+    assert lab.aggregate(name) is None
+    bring(lab, event(user="ada", amount=1))
+    lab.aggregate(name)
+    before = lab.versions()
+    assert lab.aggregate(name) is None
+    assert before == lab.versions()
+
+
+@pytest.mark.parametrize("name", ["per_kind", "sessions", "sizes", "whole"])
+def test_a_batch_that_touches_nothing_moves_the_batch_on(lab, name):
+    """A batch of misfits or of rows without a key changes no row, and is not looked at again."""
+    bring(lab, b"x")
+    follow(lab, name)
+    bring(lab, event(user="ada", amount=1))
+    follow(lab, name)
+    rows = lab.rows("gold", name)
+    bring(lab, b"y")
+    follow(lab, name)
+    assert (rows, 3) == (lab.rows("gold", name), lab.open("gold", name).batch)
+
+
+def test_rows_without_a_key_take_no_part(lab):
+    """A keyed table has no row for events whose key is null."""
+    bring(lab, event(), event(user="ada"))
+    follow(lab, "sessions")
+    bring(lab, event(NOON + MINUTE), event(NOON + 2 * MINUTE, user="bob"))
+    follow(lab, "sessions")
+    assert [row["user"] for row in lab.rows("gold", "sessions")] == ["ada", "bob"]
+
+
+def test_a_late_event_merges_sessions(lab):
+    """An event between two sessions of a key makes them one, and the old rows are gone."""
+    bring(lab, event(user="ada"), event(NOON + 20 * MINUTE, user="ada"), event(user="bob"))
+    follow(lab, "sessions")
+    assert len(lab.rows("gold", "sessions")) == 3
+    bring(lab, event(NOON + 10 * MINUTE, user="ada"))
+    follow(lab, "sessions")
+    assert [(row["user"], row["began"], row["ended"], row["events"]) for row in lab.rows("gold", "sessions")] == [
+        ("ada", NOON, NOON + 20 * MINUTE, 3),
+        ("bob", NOON, NOON, 1),
+    ]
+
+
+KEYS = ["ada", "it's", 'say "hi"', "", " ", "a\\b", "a%_b", "ключ", "😀", "\uffff", "a\nb", "-- ;", "x" * 500,
+        "x" * 499 + "y", "Ada", "null", "NULL", "$1", "?", ":p", "{}", "a\0b"]  # fmt: skip
+
+
+def test_keys_may_hold_any_character(lab):
+    """Quotes, line ends, wildcards and letters of all scripts in a key name exactly the rows of that key."""
+    # Brought from the last to the first, each key begins a file, and so stands in the condition of what is replaced.
+    for key in sorted(KEYS, reverse=True):
+        bring(lab, event(user=key))
+        lab.aggregate("sessions")
+    assert sorted(KEYS) == sorted(file.low["user"] for file in lab.open("gold", "sessions").files())
+    bring(lab, *[event(NOON + MINUTE, user=key) for key in KEYS[::2]])
+    follow(lab, "sessions")
+    found = {row["user"]: row["events"] for row in lab.rows("gold", "sessions")}
+    assert {key: 2 - index % 2 for index, key in enumerate(KEYS)} == found
+
+
+def test_numeric_keys_are_replaced_by_number(lab):
+    """Keys that are numbers are compared as numbers, negative and large ones too."""
+    numbers = [-(2**63), -10, -9, -1, 0, 1, 9, 10, 100, 2**63 - 1]
+    for number_of_key in reversed(numbers):
+        bring(lab, event(amount=number_of_key))
+        lab.aggregate("sizes")
+    bring(lab, *[event(amount=number_of_key, user="ada") for number_of_key in numbers[::2]])
+    follow(lab, "sizes")
+    assert [(row["amount"], row["events"]) for row in lab.rows("gold", "sizes")] == [
+        (number_of_key, 2 - index % 2) for index, number_of_key in enumerate(numbers)
+    ]
+
+
+PER_KINDS = {
+    ScalarType.DOUBLE: ["10.25", "2.0", "1e300", "-1.5"],
+    ScalarType.BOOLEAN: ["true", "false"],
+    ScalarType.DATE: ['"2026-01-01"', '"1969-12-31"', '"0001-01-01"'],
+    ScalarType.TIMESTAMP: ['"2026-01-01T00:00:00.0005Z"', '"1969-12-31T23:59:59.999999Z"', '"0999-01-01T00:00:00Z"'],
+}
+
+
+@pytest.mark.parametrize("kind", PER_KINDS)
+def test_keys_of_every_type_are_followed(make_lab, make_source, kind):
+    """A keyed table may be kept per number with fraction, truth value, day or moment."""
+    table = GoldTable(
+        name="per_key",
+        description="Events of each key.",
+        sql="SELECT k, count(*) AS events FROM silver GROUP BY k",
+        columns=(Field(name="k", type=kind), number(name="events")),
+        keys=("k",),
+        per="k",
+    )
+    fields = (time(name="at"), Field(name="k", type=kind))
+    silver = SilverTable(sql="SELECT k FROM events", columns=(Field(name="k", type=kind),))
+    lab = make_lab(make_source(fields, silver=silver, gold=(table,), event_id=None))
+    values = PER_KINDS[kind]
+    for value in [*values, values[0]]:
+        bring(lab, f'{{"at":"2026-03-01T11:00:00Z","k":{value}}}'.encode())
+        follow(lab)
+    assert sorted(row["events"] for row in lab.rows("gold", "per_key")) == [1] * (len(values) - 1) + [2]
+
+
+USERS = st.sampled_from(["ada", "bob", "o'neil", "ю", None])
+EVENTS = st.fixed_dictionaries(
+    {
+        "id": st.sampled_from([None, *"abcdefgh"]),
+        "minute": st.integers(-200, 200),
+        "user": USERS,
+        "kind": st.sampled_from(["view", "buy"]),
+        "amount": st.one_of(st.none(), st.integers(-3, 3), st.just("misfit")),
+    }
+)
+BATCHES = st.lists(st.lists(EVENTS, min_size=1, max_size=6), min_size=1, max_size=4)
+
+
+@settings(max_examples=8, deadline=None)
+@given(batches=BATCHES, followed=st.lists(st.booleans(), min_size=4, max_size=4))
+def test_incremental_equals_from_scratch(make_source, tmp_path_factory, new_lab, batches, followed):
+    """After any batches of repeated, late and misfitting events, each table equals its computation from scratch."""
+    lab = new_lab(make_source(gold=(windowed(), SESSIONS, SIZES, WHOLE)), tmp_path_factory.mktemp("lake"))
+    for batch, at_once in zip(batches, followed, strict=False):
+        # The same id means the same moment, so that some events come again.
+        bring(
+            lab,
+            *[
+                event(NOON + (ord(each["id"]) if each["id"] else each.pop("minute")) * MINUTE, **each)
+                for each in map(dict, batch)
+            ],
+        )
+        for table in lab.source.gold if at_once else ():
+            follow(lab, table.name)
+    for table in lab.source.gold:
+        follow(lab, table.name)
+    lab.engine.close()
+
+
+@pytest.fixture
+def audited(lab):
+    """A lab whose windowed table is right and has three cells."""
+    bring(lab, event(amount=1), event(kind="buy", amount=2), event(NOON - 9 * MINUTE))
+    lab.aggregate()
+    return lab
+
+
+def audit(lab):
+    return lab.engine.audit_gold(lab.source, lab.table())
+
+
+def test_a_right_table_passes(audited):
+    """A table as it was computed lacks nothing and has nothing that it should not have."""
+    assert audit(audited) == GoldAudit(table="per_kind", rows=3, missing=0, unexpected=0)
+
+
+def test_a_missing_row_is_found(audited):
+    """A cell that somebody deleted is missing."""
+    audited.delete("gold", "kind = 'buy'", "per_kind")
+    assert audit(audited) == GoldAudit(table="per_kind", rows=2, missing=1, unexpected=0)
+
+
+def test_an_extra_row_is_found(audited):
+    """A cell that somebody wrote, and one that is there twice, are unexpected."""
+    first, *_ = audited.rows("gold", "per_kind")
+    audited.plant("gold", [first, {**first, "kind": "other"}], "per_kind")
+    assert audit(audited) == GoldAudit(table="per_kind", rows=5, missing=0, unexpected=2)
+
+
+@pytest.mark.parametrize("change", [{"events": 7}, {"amount": None}, {"window_end": NOON}, {"kind": "Buy"}])
+def test_a_wrong_cell_is_found(audited, change):
+    """A cell of another value is unexpected, and the right one is missing."""
+    (bought,) = [row for row in audited.rows("gold", "per_kind") if row["kind"] == "buy"]
+    audited.delete("gold", "kind = 'buy'", "per_kind")
+    audited.plant("gold", [{**bought, **change}], "per_kind")
+    assert audit(audited) == GoldAudit(table="per_kind", rows=3, missing=1, unexpected=1)
+
+
+def test_a_table_that_does_not_exist_lacks_all_rows(lab):
+    """Before the first aggregation every row is missing; before Silver, none is."""
+    assert audit(lab) == GoldAudit(table="per_kind", rows=0, missing=0, unexpected=0)
+    bring(lab, event())
+    assert audit(lab) == GoldAudit(table="per_kind", rows=0, missing=1, unexpected=0)
+
+
+def broken(sql):
+    return GoldTable(
+        name="broken",
+        description="Can't run.",
+        sql=sql,
+        columns=(text(name="kind"), number(name="n")),
+        keys=("kind",),
+    )
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT kind, nothing AS n FROM silver",
+        "SELECT kind, CAST(kind AS BIGINT) AS n FROM silver",
+        "SELECT kind FROM silver",
+        "SELECT kind, CAST(NULL AS BIGINT) AS n FROM silver",
+        "SELECT CAST(NULL AS STRING) AS kind, amount AS n FROM silver",
+    ],
+)
+def test_sql_that_can_not_run_is_a_fault_of_the_plugin(make_lab, make_source, sql):
+    """SQL that fails, or gives no value for a required column, is told as the plugin's fault and commits nothing."""
+    lab = make_lab(make_source(gold=(broken(sql),)))
+    bring(lab, event(amount=1))
+    with pytest.raises(PluginError, match=r"shop\.broken"):
+        lab.aggregate()
+    assert (lab.rows("gold", "broken"), lab.open("gold", "broken").batch) == ([], 0)
+
+
+def test_compaction_between_batches_changes_nothing(lab):
+    """Merged files of Silver and Gold give the same rows."""
+    for step in range(3):
+        bring(lab, event(NOON + step * MINUTE, user="ada", amount=step), event(user="bob", amount=step))
+        for table in lab.source.gold:
+            lab.aggregate(table.name)
+    for table in ("per_kind", "sessions", "sizes"):
+        maintain(lab.identity("gold", table), lab.lake, retention_hours=0)
+    maintain(lab.identity("silver"), lab.lake, retention_hours=0)
+    assert [lab.aggregate(table.name) for table in lab.source.gold] == [None] * 4
+    bring(lab, event(NOON - MINUTE, user="ada", amount=1), event(user="eve"))
+    for table in lab.source.gold:
+        follow(lab, table.name)
