@@ -204,6 +204,17 @@ class CommandLine:
         """Run a command that must succeed with `--json`; return the document."""
         return json.loads(self.ok(*arguments, "--json", **variables))
 
+    def install(self, name: str, code: str, *, module: str | None = None) -> None:
+        """Install a plugin: a module of that code, and an entry point of that name."""
+        site = self.folder / "site"
+        info = site / f"{name}-1.0.dist-info"
+        info.mkdir(parents=True)
+        module = module or f"plugin_{name}"
+        (site / f"{module}.py").write_text(code, "utf-8")
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", "utf-8")
+        (info / "entry_points.txt").write_text(f"[streaming_assets]\n{name} = {module}\n", "utf-8")
+        self.environment["PYTHONPATH"] = str(site)
+
     def rows(self, table: str) -> list[dict[str, object]]:
         """Return all rows of a table, such as `github_events/silver`."""
         return rows_of(self.lake / table)

@@ -38,6 +38,11 @@ def print_error(error: StreamingAssetsError) -> None:
     err.print(Panel(body, title=type(error).__name__, border_style="red", title_align="left"))
 
 
+def print_note(text: str) -> None:
+    """Tell what a person watching should know; the text is somebody else's, so it is shown as it stands."""
+    err.print(Text.assemble(("note ", "yellow"), text), soft_wrap=True)
+
+
 def print_json(value: Any) -> None:
     """Write a value for programs: one JSON document, nothing else."""
     sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False) + "\n")

@@ -39,8 +39,12 @@ def _note_broken(registry: Registry) -> None:
 def broker(settings: Settings) -> Iterator[Connection]:
     """Connect to Kafka, starting the broker of this home where none runs, and say what is waited for."""
     # A first download draws its own progress bar, which a status line would tear apart.
-    with connect(settings, on_progress=lambda what: err.print(f"[dim]{what} …[/]", highlight=False)) as connection:
+    with connect(settings, on_progress=_say) as connection:
         yield connection
+
+
+def _say(what: str) -> None:
+    err.print(f"{what} …", style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

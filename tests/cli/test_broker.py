@@ -14,12 +14,15 @@ from streaming_assets.kafka.topics import topic_state
 pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("broker")]  # the fixture skips where there is no Java
 
 
-def test_broker_says_where_it_is_and_stops(offline):
+def test_broker_says_where_it_is_and_stops(new_command_line, tmp_path):
     """It prints its address once it answers; on SIGTERM it ends with exit code 0, and nothing listens there then."""
-    process = offline.start("broker")
-    line = process.stdout.readline()
-    address = line.removeprefix("Kafka at ").split(",")[0]
-    assert line == f"Kafka at {address}, data in {offline.home / 'kafka'}\n"
+    folder = tmp_path / "[bold] a folder"
+    folder.mkdir()
+    line = new_command_line(folder)
+    process = line.start("broker")
+    told = process.stdout.readline()
+    address = told.removeprefix("Kafka at ").split(",")[0]
+    assert told == f"Kafka at {address}, data in {line.home / 'kafka'}\n"
     assert topic_state(Connection(address), "never-created") is None
 
     process.send_signal(signal.SIGTERM)

@@ -31,16 +31,10 @@ def register_event_source():
 
 
 @pytest.fixture
-def with_broken_plugins(offline, tmp_path):
+def with_broken_plugins(offline):
     """The command line where two plugins are installed that can't be used."""
-    site = tmp_path / "site"
-    for name, code in (("raising", RAISING), ("faulty", FAULTY)):
-        info = site / f"{name}-1.0.dist-info"
-        info.mkdir(parents=True)
-        (site / f"plugin_{name}.py").write_text(code)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[streaming_assets]\n{name} = plugin_{name}\n")
-    offline.environment["PYTHONPATH"] = str(site)
+    offline.install("raising", RAISING)
+    offline.install("faulty", FAULTY)
     return offline
 
 

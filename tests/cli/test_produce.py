@@ -98,3 +98,31 @@ def test_what_the_api_has_to_say_is_shown(command_line):
     assert "http://127.0.0.1:9 can't be reached" in note
     assert "Traceback" not in err
     assert (process.returncode, delivered(out)) == (0, 0)
+
+
+TALKATIVE = """
+from dataclasses import replace
+from streaming_assets import Batch, hookimpl
+import streaming_assets_user_interactions as users
+
+class Talkative:
+    def next_batch(self):
+        return Batch(events=(), poll_after=None, note="[red]limit[/] of [/nothing] in [x]")
+
+    def close(self):
+        pass
+
+@hookimpl
+def register_event_source():
+    source = users.register_event_source()
+    topic = replace(source.topic, name="talkative")
+    return replace(source, name="talkative", topic=topic, producer=lambda options: Talkative())
+"""
+
+
+def test_a_note_is_shown_as_it_stands(command_line):
+    """What looks like markup in the note of a producer is part of its text."""
+    command_line.install("talkative", TALKATIVE)
+    done = command_line.run("produce", "talkative")
+    assert done.returncode == 0
+    assert "note [red]limit[/] of [/nothing] in [x]" in done.stderr

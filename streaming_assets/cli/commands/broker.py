@@ -27,6 +27,7 @@ def run_broker() -> None:
             ]
         )
     with broker(settings) as connection, stopping() as stop:
-        out.print(f"Kafka at {connection.bootstrap_servers}, data in {settings.home / 'kafka'}", soft_wrap=True)
+        where = f"Kafka at {connection.bootstrap_servers}, data in {settings.home / 'kafka'}"
+        out.print(where, markup=False, highlight=False, soft_wrap=True)
         err.print("[dim]Ctrl-C stops it[/]")
         stop.wait()

@@ -9,7 +9,7 @@ from dataclasses import replace
 from streaming_assets.cli.commands.produce import make_producer
 from streaming_assets.cli.commands.refresh import print_summaries, refresh_all
 from streaming_assets.cli.commands.up import programs, watch
-from streaming_assets.cli.console import err, out, print_error, print_table
+from streaming_assets.cli.console import err, out, print_error, print_note, print_table
 from streaming_assets.cli.context import broker, sources, stopping
 from streaming_assets.contract import Batch, EventSource, GoldTable, Producer
 from streaming_assets.errors import StreamingAssetsError
@@ -93,8 +93,7 @@ class _Notes:
     def tell(self, _published: int, note: str | None) -> None:
         if note is not None and not self._told:
             self._told.add(note)
-            text = f"[yellow]note[/] {self._source.name}: {note}; the other sources go on"
-            err.print(text, soft_wrap=True, highlight=False)
+            print_note(f"{self._source.name}: {note}; the other sources go on")
 
 
 class _OneBatch:

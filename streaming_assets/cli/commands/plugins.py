@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.text import Text
+
 from streaming_assets.cli.console import err, out, print_error, print_json, print_table
 from streaming_assets.errors import InvalidDefinition
 from streaming_assets.registry import BrokenPlugin, Registry, load_sources
@@ -42,7 +44,7 @@ def plugins_check(name: str | None, *, as_json: bool) -> bool:
         print_json([_broken(plugin) for plugin in broken])
         return not broken
     for plugin in broken:
-        err.print(f"[red]✗[/] {plugin.name} ({plugin.moment})")
+        err.print(Text.assemble(("✗ ", "red"), f"{plugin.name} ({plugin.moment})"))
         print_error(plugin.error)
     for source in registry.sources:
         if name in (None, source):

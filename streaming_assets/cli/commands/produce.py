@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from streaming_assets.cli.console import err, out
+from streaming_assets.cli.console import err, out, print_note
 from streaming_assets.cli.context import broker, sources, stopping
 from streaming_assets.contract import EventSource, Producer
 from streaming_assets.errors import PluginError, StreamingAssetsError
@@ -74,5 +74,5 @@ class _Display(Progress):
         """Show progress; a note is printed when it changes."""
         self.update(self._task, completed=published)
         if note is not None and note != self._note:
-            self.console.print(f"[yellow]note[/] {note}", soft_wrap=True, highlight=False)
+            print_note(note)
         self._note = note
