@@ -41,7 +41,8 @@ class RecordFailure(Exception):
 
 
 _DEFINITION_ERRORS = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
-_RECORD_ERRORS = (duckdb.Error, pa.ArrowInvalid, RecordFailure)
+# Not all of DuckDB's: memory that runs out, a full disk or an interrupt is no record's fault.
+_RECORD_ERRORS = (duckdb.DataError, duckdb.InvalidInputException, pa.ArrowInvalid, RecordFailure)
 
 
 _Evaluate = Callable[[duckdb.DuckDBPyConnection, EventSource, str], None]
@@ -62,19 +63,31 @@ def _by_function(connection: duckdb.DuckDBPyConnection, source: EventSource, rel
         result = function(rows.drop_columns(carried)) if function else rows
     except Exception as error:
         raise RecordFailure(f"{type(error).__name__}: {error}") from error
-    if not isinstance(result, pa.Table) or result.num_rows != rows.num_rows:
-        found = f"{result.num_rows} rows" if isinstance(result, pa.Table) else type(result).__name__
-        raise PluginError(
-            f"The Silver function of {source.name} did not give one row for each event.",
-            found=found,
-            expected=f"a pyarrow.Table of {rows.num_rows} rows",
-            meaning="nothing was written; Bronze has every record",
-            remedy="mend the function, then run the refresh again",
-        )
+    declared = _declared(source, result, rows.num_rows)
     for column, inside in CARRIED.items():
-        result = result.append_column(column, rows.column(inside))
-    connection.register("function_result", result)
+        declared = declared.append_column(column, rows.column(inside))
+    connection.register("function_result", declared)
     _store(connection, source, "SELECT * FROM function_result")
+
+
+def _declared(source: EventSource, result: object, rows: int) -> pa.Table:
+    """Return the declared columns of what a Silver function gave: others could have the names of those to come."""
+    columns = [column.name for column in source.silver.columns]
+    if not isinstance(result, pa.Table):
+        found = type(result).__name__
+    elif result.num_rows != rows:
+        found = f"{result.num_rows} rows"
+    elif not set(columns) <= set(result.column_names):
+        found = f"the columns {', '.join(result.column_names)}"
+    else:
+        return result.select(columns)
+    raise PluginError(
+        f"The Silver function of {source.name} did not give one row for each event.",
+        found=found,
+        expected=f"a pyarrow.Table of {rows} rows with the columns {', '.join(columns)}",
+        meaning="nothing was written; Bronze has every record",
+        remedy="mend the function, then run the refresh again",
+    )
 
 
 def _store(connection: duckdb.DuckDBPyConnection, source: EventSource, query: str) -> None:
