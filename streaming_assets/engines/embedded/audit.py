@@ -14,6 +14,7 @@ from streaming_assets.lake import layout
 from streaming_assets.lake.schemas import BRONZE, QUARANTINE, silver_schema
 from streaming_assets.lake.tables import NO_BATCH, LakeTable, open_table
 
+_LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 _PLACE = 'topic, "partition", "offset"'
 
 
@@ -31,8 +32,9 @@ class Auditor:
         silver = open_table(layout.silver(source), lake)
         upto = silver.batch if silver else NO_BATCH
         quarantine = open_table(layout.quarantine(source), lake)
+        after = after if after > NO_BATCH else _LOWEST  # rows that somebody else wrote may have any batch
         self._view("bronze_rows", bronze, BRONZE, (after, upto))
-        self._view("silver_rows", silver, silver_schema(source), (after, upto))
+        self._view("silver_rows", silver, silver_schema(source), (after, _HIGHEST))
         self._view("quarantine_rows", quarantine, QUARANTINE, (after, upto))
         self._view("stored_events", silver, silver_schema(source), (NO_BATCH, upto))
         duplicates, lost = self._leftover(bronze, upto)
