@@ -9,6 +9,7 @@ with what is to be written, and the write goes through that very snapshot.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -207,11 +208,11 @@ class LakeTable:
             )
 
     def vacuum(self, *, retention_hours: float) -> list[str]:
-        """Delete files that no version younger than the retention needs; returns their paths."""
+        """Delete files that no version younger than the retention needs, in whole hours; returns their paths."""
         with _table_errors(self.id):
             return list(
                 self._delta.vacuum(
-                    retention_hours=int(retention_hours), dry_run=False, enforce_retention_duration=False
+                    retention_hours=math.ceil(retention_hours), dry_run=False, enforce_retention_duration=False
                 )
             )
 
@@ -357,10 +358,10 @@ def _table_errors(table: TableId) -> Iterator[None]:
         ) from error
     except TableNotFoundError:
         raise
-    except (DeltaError, OSError) as error:
+    except (DeltaError, OSError, pa.ArrowException) as error:
         raise TableError(
             f"Table {table.name} can't be read or written.",
-            found=str(error).strip() or type(error).__name__,
+            found=next(iter(str(error).strip().splitlines()), type(error).__name__),
             meaning="what was committed before is untouched; the write that failed left nothing behind",
             remedy="see to the cause named above, then run the refresh again",
         ) from error

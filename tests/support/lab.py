@@ -1,4 +1,4 @@
-"""A lake whose Bronze is written by hand: the embedded engine refines and aggregates it without a broker."""
+"""A lake whose Bronze is written by hand, and its fixtures: the embedded engine refines it without a broker."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from deltalake import write_deltalake
 
 from streaming_assets.contract import EventSchema, EventSource, Field, GoldTable, ScalarType, SilverTable, Topic
@@ -148,7 +149,7 @@ def quoted(name: str) -> str:
     return f'"{name}"'
 
 
-def make_source(
+def build_source(
     fields: Sequence[Field] = FIELDS,
     *,
     silver: SilverTable = SILVER,
@@ -168,3 +169,29 @@ def make_source(
         silver=silver,
         gold=gold,
     )
+
+
+@pytest.fixture(scope="session")
+def make_source():
+    """Makes a source: `make_source(fields, silver=…, gold=…)`."""
+    return build_source
+
+
+@pytest.fixture(scope="session")
+def new_lab():
+    """Makes a lab that its user closes: `new_lab(source, home)`."""
+    return lambda source, home: Lab(home, source)
+
+
+@pytest.fixture
+def make_lab(tmp_path):
+    """Makes a lab, with the source of `make_source` unless another one is given; closes its engine at the end."""
+    made = []
+
+    def make(source=None, *, home=tmp_path, **settings):
+        made.append(Lab(home, source or build_source(), **settings))
+        return made[-1]
+
+    yield make
+    for lab in made:
+        lab.engine.close()
