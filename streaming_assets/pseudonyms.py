@@ -21,7 +21,7 @@ def pseudonym_key(settings: Settings) -> bytes:
     other pseudonyms for the same persons from then on.
 
     Raises:
-        SettingsError: The key's file can't be read or written.
+        SettingsError: The key's file can't be read or written, or is empty.
     """
     if settings.pseudonym_key is not None:
         return settings.pseudonym_key.get_secret_value().encode()
@@ -29,10 +29,13 @@ def pseudonym_key(settings: Settings) -> bytes:
     try:
         if not path.exists():
             _make_key(path)
-        return path.read_bytes()
+        key = path.read_bytes()
     except OSError as error:
         fault = Fault(where="STREAMING_ASSETS_HOME", found=str(error), expected="a folder this process can write to")
         raise SettingsError([fault]) from error
+    if not key:
+        raise SettingsError([Fault(where=str(path), found="an empty file", expected="the key that was kept there")])
+    return key
 
 
 def _make_key(path: Path) -> None:

@@ -26,7 +26,13 @@ class Settings(BaseSettings):
     """Everything a person can set. The variable of a field is its name in capitals after `STREAMING_ASSETS_`."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, validate_default=True
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_ignore_empty=True,  # `NAME=` in a .env is a setting left open, not an empty key or address
+        extra="ignore",
+        frozen=True,
+        validate_default=True,
+        allow_inf_nan=False,
     )
 
     home: Path = Field(Path(".streaming_assets"), description="Where all state lies.")
@@ -94,7 +100,10 @@ class Settings(BaseSettings):
     @field_validator("home", "lake")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
-        return value.expanduser().absolute() if value is not None else None
+        try:
+            return value.expanduser().absolute() if value is not None else None
+        except RuntimeError as error:
+            raise ValueError("a folder; there is no user of that name") from error
 
     @property
     def lake_path(self) -> Path:
@@ -121,6 +130,9 @@ def load_settings(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         raise SettingsError([_fault(detail) for detail in error.errors()]) from None
+    except (UnicodeDecodeError, OSError) as error:
+        fault = Fault(where=".env", found=str(error), expected="a file in UTF-8 that this process can read")
+        raise SettingsError([fault]) from error
 
 
 def source_options(source: str) -> dict[str, str]:

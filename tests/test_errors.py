@@ -1,0 +1,76 @@
+"""The errors that are raised on purpose."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+
+import pytest
+
+from streaming_assets import errors
+from streaming_assets.errors import Fault, InvalidDefinition, SettingsError, StreamingAssetsError, TableError
+
+FAULTS = [Fault("gold.top.sql", "SELECT *", "named columns"), Fault("name", "'X'", "small letters")]
+PARTS = {"found": "version 3", "expected": "version 2", "meaning": "nothing was written", "remedy": "run it again"}
+
+
+def kinds():
+    classes = [value for _, value in inspect.getmembers(errors, inspect.isclass)]
+    return [kind for kind in classes if issubclass(kind, StreamingAssetsError)]
+
+
+def test_an_error_tells_what_it_has():
+    """The text has the summary, then each part that is there under its label."""
+    assert str(TableError("It failed.", **PARTS)).splitlines() == [
+        "It failed.",
+        "Found: version 3",
+        "Expected: version 2",
+        "For the data: nothing was written",
+        "What to do: run it again",
+    ]
+    assert str(TableError("It failed.", remedy="wait")) == "It failed.\nWhat to do: wait"
+    assert str(TableError("It failed.")) == "It failed."
+
+
+def test_a_program_finds_the_same_parts():
+    """Summary and parts are attributes, and labelled pairs in the order of the text."""
+    error = TableError("It failed.", found="x", remedy="y")
+    assert (error.summary, error.found, error.expected, error.meaning, error.remedy) == (
+        "It failed.",
+        "x",
+        None,
+        None,
+        "y",
+    )
+    assert error.parts() == [("Found", "x"), ("What to do", "y")]
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_errors_survive_pickling(kind):
+    """Every error can be sent from one process to another with its type, its parts and its text."""
+    if kind is SettingsError:
+        error = SettingsError(FAULTS)
+    elif kind is InvalidDefinition:
+        error = InvalidDefinition("shop", FAULTS)
+    else:
+        error = kind("It failed.", **PARTS)
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - made a line above
+    assert (type(copy), str(copy), vars(copy), copy.args) == (kind, str(error), vars(error), error.args)
+
+
+def test_a_fault_is_one_line():
+    """A fault names the place, what stands there and what should."""
+    assert str(FAULTS[0]) == "gold.top.sql: found SELECT *, expected named columns"
+
+
+@pytest.mark.parametrize("error", [SettingsError(FAULTS), InvalidDefinition("shop", FAULTS)])
+def test_all_faults_are_in_the_text(error):
+    """An error about a definition or the settings lists every fault, and keeps them apart for a program."""
+    assert error.faults == FAULTS
+    assert all(f"- {fault}" in str(error) for fault in FAULTS)
+
+
+def test_faults_are_counted():
+    """A definition has one fault or several."""
+    assert InvalidDefinition("shop", FAULTS[:1]).summary == "The definition of plugin 'shop' has 1 fault."
+    assert InvalidDefinition("shop", FAULTS).summary == "The definition of plugin 'shop' has 2 faults."

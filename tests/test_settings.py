@@ -1,0 +1,160 @@
+"""Settings from the environment, a `.env` and overrides."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from streaming_assets.errors import SettingsError
+from streaming_assets.settings import PREFIX, SECRETS, Settings, load_settings, source_options
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """A working directory without a `.env`, and an environment without settings."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+    return tmp_path
+
+
+def test_nothing_has_to_be_set(here):
+    """Every setting has a default, and all state lies in a folder of the working directory."""
+    settings = load_settings()
+    assert settings.home == here / ".streaming_assets"
+    assert settings.lake_path == settings.home / "lake"
+    assert settings.source_path("shop") == settings.home / "lake" / "shop"
+    assert (settings.kafka_bootstrap_servers, settings.pseudonym_key, settings.kafka_config) == (None, None, {})
+    assert settings.freshness == timedelta(hours=1)
+
+
+def test_every_setting_is_described():
+    """Each setting says what it means."""
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_the_environment_is_read(monkeypatch):
+    """A variable is a setting's name in capitals after the prefix, in any case."""
+    monkeypatch.setenv("STREAMING_ASSETS_BATCH_RECORDS", "7")
+    monkeypatch.setenv("streaming_assets_threads", "3")
+    monkeypatch.setenv("STREAMING_ASSETS_DISABLED_PLUGINS", " a, b,,c ")
+    monkeypatch.setenv("STREAMING_ASSETS_KAFKA_CONFIG", '{"client.id": "x"}')
+    settings = load_settings()
+    assert (settings.batch_records, settings.threads) == (7, 3)
+    assert settings.disabled_plugins == ("a", "b", "c")
+    assert settings.kafka_config == {"client.id": "x"}
+
+
+def test_the_environment_wins_over_the_file_and_overrides_over_both(here, monkeypatch):
+    """A `.env` is read, the environment goes before it, and what is given in code before both."""
+    (here / ".env").write_text(
+        "STREAMING_ASSETS_THREADS=2\nSTREAMING_ASSETS_BATCH_RECORDS=2\nSTREAMING_ASSETS_KAFKA_PORT=2\n"
+    )
+    monkeypatch.setenv("STREAMING_ASSETS_BATCH_RECORDS", "3")
+    monkeypatch.setenv("STREAMING_ASSETS_KAFKA_PORT", "3")
+    settings = load_settings(kafka_port=4)
+    assert (settings.threads, settings.batch_records, settings.kafka_port) == (2, 3, 4)
+
+
+def test_a_setting_left_open_is_not_set(here, monkeypatch):
+    """A variable without a value is the default: no address, no key, no port."""
+    (here / ".env").write_text("STREAMING_ASSETS_PSEUDONYM_KEY=\nSTREAMING_ASSETS_KAFKA_PORT=\n")
+    monkeypatch.setenv("STREAMING_ASSETS_KAFKA_BOOTSTRAP_SERVERS", "")
+    monkeypatch.setenv("STREAMING_ASSETS_HOME", "")
+    assert load_settings() == Settings()
+    assert (load_settings().pseudonym_key, load_settings().kafka_bootstrap_servers) == (None, None)
+
+
+def test_other_variables_are_not_looked_at(monkeypatch):
+    """Variables that are no settings, such as the options of a source, disturb nothing."""
+    monkeypatch.setenv("STREAMING_ASSETS_SHOP_TOKEN", "x")
+    monkeypatch.setenv("HOME_OF_SOMETHING", "x")
+    assert load_settings() == Settings()
+
+
+def test_folders_are_absolute(here, monkeypatch):
+    """Relative folders are those of the working directory, and ~ is the user's own."""
+    monkeypatch.setenv("HOME", "/home/ada")
+    settings = load_settings(home="state", lake="~/lake")
+    assert (settings.home, settings.lake_path) == (here / "state", Path("/home/ada/lake"))
+
+
+FAULTS = {
+    "engine": "sparkle",
+    "batch_records": "0",
+    "batch_bytes": "many",
+    "memory_limit_mb": "1",
+    "threads": "1.5",
+    "kafka_port": "65536",
+    "quarantine_threshold": "2",
+    "freshness_minutes": "inf",
+    "vacuum_retention_hours": "nan",
+    "lock_timeout_seconds": "-1",
+    "lake": "~a-user-that-is-not-there/lake",
+    "kafka_config": "[1]",
+}
+
+
+def test_all_faults_are_told_at_once(monkeypatch):
+    """Every wrong setting is named by its variable, with what was found and what is expected."""
+    for name, text in FAULTS.items():
+        monkeypatch.setenv(PREFIX + name.upper(), text)
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    assert sorted(fault.where for fault in raised.value.faults) == sorted(PREFIX + name.upper() for name in FAULTS)
+    assert all(fault.expected for fault in raised.value.faults)
+    found = {fault.where: fault.found for fault in raised.value.faults}
+    assert found["STREAMING_ASSETS_BATCH_BYTES"] == "'many'"
+    assert all(where in str(raised.value) for where in found)
+
+
+SECRET = "hunter2hunter2"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f'{{"sasl.password": ["{SECRET}"]}}', f'{{"sasl.password": "{SECRET}"', f'["{SECRET}"]', f'"{SECRET}"', SECRET],
+)
+def test_wrong_secrets_are_not_shown(monkeypatch, text):
+    """An error about the client settings, which hold passwords, shows none of their text."""
+    monkeypatch.setenv("STREAMING_ASSETS_KAFKA_CONFIG", text)
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    assert raised.value.faults[0].found == "a value that is not shown"
+    assert SECRET not in str(raised.value)
+    assert SECRET not in repr(raised.value.faults)
+
+
+def test_secrets_are_not_in_the_text_of_settings():
+    """Settings can be logged: neither their text nor their representation has a secret."""
+    secrets = {"kafka_config": {"sasl.password": SECRET}, "kafka_sasl_password": SECRET, "pseudonym_key": SECRET}
+    assert set(secrets) == SECRETS
+    settings = load_settings(**secrets)
+    assert SECRET not in f"{settings!r} {settings!s}"
+    assert settings.kafka_sasl_password.get_secret_value() == SECRET
+
+
+def test_an_unreadable_file_is_told(here):
+    """A `.env` that is no text is a fault of the settings."""
+    (here / ".env").write_bytes(b"STREAMING_ASSETS_THREADS=\xff\xfe2")
+    with pytest.raises(SettingsError, match=r"\.env"):
+        load_settings()
+
+
+def test_settings_do_not_change():
+    """A setting can't be changed after it was read."""
+    with pytest.raises(ValueError, match="frozen"):
+        load_settings().threads = 9
+
+
+def test_options_of_a_source(here, monkeypatch):
+    """A source's options are its variables after its name, small, from file and environment, as text."""
+    (here / ".env").write_text("STREAMING_ASSETS_SHOP_RATE=5\nSTREAMING_ASSETS_SHOP_TOKEN=file\nOTHER=1\n")
+    monkeypatch.setenv("STREAMING_ASSETS_SHOP_TOKEN", "environment")
+    monkeypatch.setenv("STREAMING_ASSETS_SHOPPING_TOKEN", "no")
+    monkeypatch.setenv("STREAMING_ASSETS_SHOP", "no")
+    assert source_options("shop") == {"rate": "5", "token": "environment"}
+    assert source_options("market") == {}
