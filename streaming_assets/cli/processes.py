@@ -22,6 +22,12 @@ _LOOK_SECONDS = 0.1
 _LOG_LINES = 15
 LOCALHOST = "127.0.0.1"
 
+# Linux sends the signal when the parent is gone, however it ended (prctl(2), PR_SET_PDEATHSIG); it survives the exec.
+# Done by a program of its own, as code between fork and exec is not safe where there are threads.
+_END_WITH_PARENT = (
+    "import ctypes, os, signal, sys; ctypes.CDLL(None).prctl(1, signal.SIGTERM); os.execv(sys.argv[1], sys.argv[1:])"
+)
+
 
 class ProgramFailed(StreamingAssetsError):
     """A program that was started ended, or can't be started."""
@@ -46,7 +52,7 @@ class Program:
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # doubles every start of these many processes
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                self._command,
+                _bound(self._command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -97,6 +103,11 @@ class Program:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
+
+
+def _bound(command: Sequence[str]) -> Sequence[str]:
+    """Return a command that ends when this process does, even by SIGKILL; a port would stay taken otherwise."""
+    return [sys.executable, "-I", "-c", _END_WITH_PARENT, *command] if sys.platform == "linux" else command
 
 
 def dagster(settings: Settings) -> Program:

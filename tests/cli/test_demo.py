@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import time
 
 import httpx
@@ -109,6 +110,24 @@ def test_up_serves_both_pages_and_dagster_refreshes(home, demonstrated):
     stop(process, home)
 
     home.ok("refresh", "user_interactions")
-    assert home.json("refresh", "user_interactions")[0]["commits"] == 0
     assert len(home.rows("user_interactions/bronze")) == demonstrated_records(demonstrated) + 500
     assert home.json("verify")["passed"] is True
+
+
+def test_nothing_outlives_an_up_that_was_killed(command_line):
+    """After SIGKILL of `up` the programs that it started end by themselves, so that their ports are free."""
+    process = command_line.start("up", **FREE_PORTS)
+    started(process)
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    gone, alive = psutil.wait_procs(family, timeout=60)
+    assert (len(gone) >= 2, alive) == (True, [])
+
+
+def test_port_in_use_is_told(command_line):
+    """A port of Dagster that somebody else has is an error that names the port and the variable."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        told = command_line.fails("up", **FREE_PORTS | {"STREAMING_ASSETS_DAGSTER_PORT": str(port)})
+    assert told.startswith(f"ProgramFailed Port {port} is in use.")
+    assert "set STREAMING_ASSETS_DAGSTER_PORT to another port" in told
