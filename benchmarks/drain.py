@@ -93,7 +93,8 @@ def ceiling(source: EventSource, settings: Settings, connection: Connection) -> 
         values: list[bytes | None] = []
         while len(values) < settings.batch_records and done + len(values) < total:
             values.extend(message.value() for message in consumer.consume(10_000, 1.0))
-        write_deltalake(str(settings.lake_path / "ceiling"), pa.table({"value": pa.array(values, pa.binary())}), mode="append")
+        rows = pa.table({"value": pa.array(values, pa.binary())})
+        write_deltalake(str(settings.lake_path / "ceiling"), rows, mode="append")
         done += len(values)
     consumer.close()
     return done

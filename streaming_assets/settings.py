@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Collection
 from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -79,7 +81,7 @@ class Settings(BaseSettings):
     )
     dagster_port: int = Field(3000, ge=0, le=65535, description="Port of the Dagster UI.")
     dashboard_port: int = Field(8501, ge=0, le=65535, description="Port of the dashboard.")
-    dashboard_refresh_seconds: float = Field(5.0, gt=0, description="How often the dashboard looks again.")
+    dashboard_refresh_seconds: float = Field(5.0, ge=1, le=3600, description="How often the dashboard looks again.")
 
     @field_validator("disabled_plugins", mode="before")
     @classmethod
@@ -115,10 +117,6 @@ class Settings(BaseSettings):
         """Age of a table's newest commit at which it counts as stale."""
         return timedelta(minutes=self.freshness_minutes)
 
-    def source_path(self, source: str) -> Path:
-        """Folder of all tables of one source."""
-        return self.lake_path / source
-
 
 def load_settings(**overrides: Any) -> Settings:
     """Read the settings from the environment and `.env`; `overrides` win.
@@ -143,6 +141,25 @@ def source_options(source: str) -> dict[str, str]:
         for name, value in _environment().items()
         if name.upper().startswith(prefix) and value is not None
     }
+
+
+def unknown_variables(sources: Collection[str]) -> dict[str, str | None]:
+    """Return the `STREAMING_ASSETS_*` variables that are neither a setting nor an option of a source.
+
+    Args:
+        sources: Names of all sources and plugins.
+
+    Returns:
+        The variables, each with the setting that was probably meant, if one is near.
+    """
+    known = {PREFIX + field.upper() for field in Settings.model_fields}
+    prefixes = tuple(f"{PREFIX}{source}_".upper() for source in sources)
+    unknown = [
+        name
+        for name in _environment()
+        if name.upper().startswith(PREFIX) and name.upper() not in known and not name.upper().startswith(prefixes)
+    ]
+    return {name: next(iter(get_close_matches(name.upper(), known, n=1)), None) for name in sorted(unknown)}
 
 
 def _environment() -> dict[str, str | None]:

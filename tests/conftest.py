@@ -122,7 +122,7 @@ class Flow:
 
     def path(self, table: str) -> Path:
         """Return the folder of `bronze`, `silver`, `quarantine` or `gold/<table>`."""
-        return self.settings.source_path(self.source.name) / table
+        return self.settings.lake_path / self.source.name / table
 
     def rows(self, table: str) -> list[dict[str, object]]:
         """Return all rows of a table."""
@@ -134,7 +134,7 @@ class Flow:
 
     def versions(self) -> dict[str, int]:
         """Return the version of every table, by folder."""
-        root = self.settings.source_path(self.source.name)
+        root = self.settings.lake_path / self.source.name
         logs = root.rglob("_delta_log")
         return {str(log.parent.relative_to(root)): DeltaTable(str(log.parent)).version() for log in logs}
 

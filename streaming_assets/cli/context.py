@@ -10,17 +10,21 @@ from types import FrameType
 
 from rich.text import Text
 
-from streaming_assets.cli.console import err
+from streaming_assets.cli.console import err, print_note
 from streaming_assets.kafka.broker import connect
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.registry import Registry, load_sources
-from streaming_assets.settings import Settings
+from streaming_assets.settings import Settings, unknown_variables
 
 
 def sources(settings: Settings) -> Registry:
     """Load the plugins and say which were left out."""
     registry = load_sources(disabled=settings.disabled_plugins)
     _note_broken(registry)
+    known = {*registry.sources, *settings.disabled_plugins, *(plugin.name for plugin in registry.broken)}
+    for variable, near in unknown_variables(known).items():
+        hint = f"; did you mean {near}?" if near else ""
+        print_note(f"{variable} is neither a setting nor an option of a source, and has no effect{hint}")
     return registry
 
 

@@ -103,11 +103,11 @@ class _Admin:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        if isinstance(error, KafkaException):
+        if isinstance(error, KafkaException | TimeoutError):
             self.client.poll(0)  # serves the error callback
             raise BrokerError(
                 "A request to Kafka failed.",
-                found=f"{self._servers}: {self._last_error.explain(error.args[0])}",
+                found=f"{self._servers}: {self._last_error.explain(_kafka_error(error))}",
                 remedy="see that the cluster runs and that the STREAMING_ASSETS_KAFKA_* settings fit it",
             ) from None
 
@@ -146,6 +146,10 @@ class _Admin:
             time.sleep(0.02)
         if found is not None:
             self.offsets(name, [partition.id for partition in found.partitions], OffsetSpec.latest())  # type: ignore[no-untyped-call]
+
+
+def _kafka_error(error: KafkaException | TimeoutError) -> KafkaError | None:
+    return error.args[0] if isinstance(error, KafkaException) else None
 
 
 def _topic_config(topic: Topic) -> dict[str, str]:

@@ -46,11 +46,14 @@ WRITER = WriterProperties(
 _GOLD_FILE_BYTES = 8 * 2**20
 """A Gold commit replaces whole files: small ones keep what is written close to what is touched."""
 
-_FILE_BYTES = 128 * 2**20
-"""Size of the other layers' files, once compacted."""
+_FILE_BYTES = 32 * 2**20
+"""Size of the other layers' files, once compacted: whoever reads Bronze again works file by file."""
 
 NO_BATCH = 0
 """The batch of a table that contains none; batches count from 1."""
+
+_MAINTENANCE = ("OPTIMIZE", "VACUUM")
+"""How the operations begin that change no row."""
 
 _UNREADABLE_FEATURES = frozenset({"deletionVectors", "columnMapping"})
 
@@ -173,8 +176,13 @@ class LakeTable:
         return None
 
     def last_commit(self) -> datetime:
-        """Return the time of the newest commit."""
-        return datetime.fromtimestamp(self._delta.history(1)[0]["timestamp"] / 1000, tz=UTC)
+        """Return the time of the newest commit that brought rows or a batch; maintenance brings neither."""
+        for limit in (5, None):
+            commits = self._delta.history(limit)
+            data = [commit for commit in commits if not commit["operation"].startswith(_MAINTENANCE)]
+            if data:
+                break
+        return datetime.fromtimestamp((data or commits)[0]["timestamp"] / 1000, tz=UTC)
 
     def rows(self) -> int:
         """Return the number of rows, from the table's log."""
@@ -208,11 +216,17 @@ class LakeTable:
             )
 
     def vacuum(self, *, retention_hours: float) -> list[str]:
-        """Delete files that no version younger than the retention needs, in whole hours; returns their paths."""
+        """Delete files that no version younger than the retention needs, in whole hours; returns their paths.
+
+        Files that a killed writer left are among them (`full`): no version names those.
+        """
         with _table_errors(self.id):
             return list(
                 self._delta.vacuum(
-                    retention_hours=math.ceil(retention_hours), dry_run=False, enforce_retention_duration=False
+                    retention_hours=math.ceil(retention_hours),
+                    dry_run=False,
+                    enforce_retention_duration=False,
+                    full=True,
                 )
             )
 
@@ -297,8 +311,15 @@ def _check_columns(opened: LakeTable, schema: pa.Schema) -> None:
             found=", ".join([*wrong, *extra]),
             expected="the columns of the plugin's definition",
             meaning="nothing was read or written; the table is as it was",
-            remedy=f"undo the change, or delete {opened.path} and refresh: it is computed again from Bronze",
+            remedy=_rebuild(opened),
         )
+
+
+def _rebuild(opened: LakeTable) -> str:
+    if opened.id.layer == "bronze":
+        return "undo the change: Bronze has the same columns in every version, and nothing else has its records"
+    later = "silver, quarantine and gold" if opened.id.layer != "gold" else f"gold/{opened.id.table}"
+    return f"undo the change, or delete {later} of {opened.id.source} in the lake and refresh: Bronze has every record"
 
 
 def _same_type(present: pa.DataType | None, expected: pa.DataType) -> bool:
@@ -362,6 +383,6 @@ def _table_errors(table: TableId) -> Iterator[None]:
         raise TableError(
             f"Table {table.name} can't be read or written.",
             found=next(iter(str(error).strip().splitlines()), type(error).__name__),
-            meaning="what was committed before is untouched; the write that failed left nothing behind",
+            meaning="what was committed before is untouched; no row of the write that failed is in the table",
             remedy="see to the cause named above, then run the refresh again",
         ) from error

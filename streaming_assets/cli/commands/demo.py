@@ -33,6 +33,8 @@ def demo(*, once: bool) -> None:
     """
     settings = load_settings()
     selected = list(sources(settings).sources.values())
+    if settings.kafka_bootstrap_servers is not None:
+        print_note(f"the demo's events go to the cluster at {settings.kafka_bootstrap_servers}, as the settings say")
     with broker(settings) as connection:
         for source in selected:
             ensure_topic(connection, source.topic)
@@ -84,15 +86,15 @@ def _produce(source: EventSource, connection: Connection, stop: threading.Event,
 
 
 class _Notes:
-    """Tells what a producer has to say, each thing once."""
+    """Tells the first thing a producer has to say: the demo's output is not a log."""
 
     def __init__(self, source: EventSource) -> None:
         self._source = source
-        self._told: set[str] = set()
+        self._told = False
 
     def tell(self, _published: int, note: str | None) -> None:
         if note is not None and not self._told:
-            self._told.add(note)
+            self._told = True
             print_note(f"{self._source.name}: {note}; the other sources go on")
 
 

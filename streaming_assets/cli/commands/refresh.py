@@ -8,11 +8,12 @@ from typing import Any
 
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from streaming_assets.cli.console import err, print_json, print_table
+from streaming_assets.cli.console import err, print_error, print_json, print_table
 from streaming_assets.cli.context import broker, sources
 from streaming_assets.contract import EventSource
 from streaming_assets.engines.factory import make_engine
 from streaming_assets.engines.protocol import Aggregated, Engine, Ingested, Refined
+from streaming_assets.errors import StreamingAssetsError
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.layers.refresh import SourceRefresh, Step
 from streaming_assets.settings import Settings, load_settings
@@ -36,6 +37,8 @@ class Summary:
     """How many steps were committed."""
     gold: dict[str, int] = field(default_factory=dict)
     """Rows written by Gold table."""
+    error: StreamingAssetsError | None = None
+    """Why it ended early; what was committed before stays."""
 
     def add(self, step: Step) -> None:
         """Count a step."""
@@ -50,11 +53,11 @@ class Summary:
             self.gold[step.table] = step.rows
 
 
-def refresh(names: Sequence[str], *, engine: str | None, as_json: bool) -> None:
-    """Refresh sources one after the other and say what came in.
+def refresh(names: Sequence[str], *, engine: str | None, as_json: bool) -> bool:
+    """Refresh sources one after the other and say what came in; return whether all went well.
 
     Raises:
-        StreamingAssetsError: What went wrong; what was committed before stays.
+        StreamingAssetsError: A source is unknown, or there is no broker.
     """
     settings = load_settings(**({"engine": engine} if engine else {}))
     selected = sources(settings).select(names)
@@ -64,10 +67,11 @@ def refresh(names: Sequence[str], *, engine: str | None, as_json: bool) -> None:
         print_json([_plain(summary) for summary in summaries])
     else:
         print_summaries(summaries)
+    return not any(summary.error for summary in summaries)
 
 
 def refresh_all(selected: Sequence[EventSource], settings: Settings, connection: Connection) -> list[Summary]:
-    """Refresh sources one after the other, showing progress."""
+    """Refresh sources one after the other, showing progress; what ends one costs no other."""
     engine = make_engine(settings, connection)
     try:
         with _progress() as progress:
@@ -86,6 +90,9 @@ def print_summaries(summaries: Sequence[Summary]) -> None:
         ),
         title="Refreshed" if any(each.commits for each in summaries) else "Nothing new",
     )
+    for each in summaries:
+        if each.error is not None:
+            print_error(each.error)
 
 
 def _refresh(
@@ -97,9 +104,12 @@ def _refresh(
     def waiting() -> None:
         progress.update(task, doing="waits for another refresh of this source")
 
-    for step in SourceRefresh(source, settings, engine, connection, on_wait=waiting).run():
-        summary.add(step)
-        progress.update(task, doing=_doing(summary, step))
+    try:
+        for step in SourceRefresh(source, settings, engine, connection, on_wait=waiting).run():
+            summary.add(step)
+            progress.update(task, doing=_doing(summary, step))
+    except StreamingAssetsError as error:
+        summary.error = error
     progress.update(task, doing="done", total=1, completed=1)
     return summary
 
@@ -124,4 +134,4 @@ def _progress() -> Progress:
 
 
 def _plain(summary: Summary) -> dict[str, Any]:
-    return dict(vars(summary))
+    return {**vars(summary), "error": None if summary.error is None else str(summary.error)}

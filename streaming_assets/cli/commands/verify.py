@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from streaming_assets.cli.console import err, out, print_json, print_table
+from streaming_assets.cli.console import err, out, print_json, print_note, print_table
 from streaming_assets.cli.context import sources
 from streaming_assets.engines.factory import make_engine
+from streaming_assets.lake import layout
+from streaming_assets.lake.lock import source_lock
+from streaming_assets.lake.tables import open_table
 from streaming_assets.layers.verify import Finding
 from streaming_assets.layers.verify import verify as verify_source
 from streaming_assets.settings import load_settings
@@ -26,9 +29,11 @@ def verify(names: Sequence[str], *, as_json: bool) -> bool:
     try:
         with err.status("verifying") as status:
             for source in selected:
-                for finding in verify_source(source, engine):
-                    findings.append((source.name, finding))
-                    status.update(f"verifying {source.name}: {finding.table} {finding.check}")
+                # Under the lock: between two tables that are opened one after the other, a refresh would move one on.
+                with source_lock(settings.home, source.name, timeout=settings.lock_timeout_seconds):
+                    for finding in verify_source(source, engine):
+                        findings.append((source.name, finding))
+                        status.update(f"verifying {source.name}: {finding.table} {finding.check}")
     finally:
         engine.close()
     holds = all(finding.passed for _, finding in findings)
@@ -36,6 +41,8 @@ def verify(names: Sequence[str], *, as_json: bool) -> bool:
         print_json({"passed": holds, "findings": [{"source": name, **asdict(finding)} for name, finding in findings]})
     else:
         _print(findings, holds=holds)
+        if all(open_table(layout.bronze(source), settings.lake_path) is None for source in selected):
+            print_note(f"there are no tables in {settings.lake_path} yet")
     return holds
 
 

@@ -45,7 +45,7 @@ class Auditor:
             duplicates=duplicates,
             lost=lost,
             repeated_records=self._repeated("bronze_rows", _PLACE),
-            repeated_events=self._repeated("silver_rows", "event_id, event_time"),
+            repeated_events=self._repeated("silver_rows", "event_id, event_time") + self._stored_before(after),
             repeated_ids=self._repeated("silver_rows", "event_id"),
             in_both=count(
                 self.refiner.connection, f"(SELECT * FROM silver_rows SEMI JOIN quarantine_rows USING ({_PLACE}))"
@@ -90,6 +90,18 @@ class Auditor:
 
     def _repeated(self, relation: str, columns: str) -> int:
         return count(self.refiner.connection, f"(SELECT {columns} FROM {relation} GROUP BY ALL HAVING count(*) > 1)")
+
+    def _stored_before(self, after: int) -> int:
+        """Count the events of the audited batches that Silver had before them."""
+        connection = self.refiner.connection
+        if after == NO_BATCH:
+            return 0
+        low, high = connection.sql("SELECT min(event_time), max(event_time) FROM silver_rows").fetchall()[0]
+        if low is None:
+            return 0
+        times = f"event_time BETWEEN TIMESTAMPTZ '{low.isoformat()}' AND TIMESTAMPTZ '{high.isoformat()}'"
+        before = f"SELECT event_id, event_time FROM stored_events WHERE batch <= {after} AND {times}"
+        return count(connection, f"(SELECT 1 FROM silver_rows SEMI JOIN ({before}) USING (event_id, event_time))")
 
     def _foreign(self, relation: str) -> int:
         return count(self.refiner.connection, f"(SELECT * FROM {relation} ANTI JOIN bronze_rows USING ({_PLACE}))")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
+import psutil
 import pyarrow as pa
 
 from streaming_assets.contract import EventSchema, Field, Struct
@@ -23,6 +25,7 @@ PSEUDONYM_LENGTH = 32
 def connect(settings: Settings, pseudonym_key: bytes) -> duckdb.DuckDBPyConnection:
     """Open a DuckDB that lives in memory, spills under `home`, loads nothing from the network and thinks in UTC."""
     spill = settings.home / "tmp" / f"duckdb-{os.getpid()}"
+    _remove_abandoned(spill.parent)
     connection = duckdb.connect(
         config={
             "memory_limit": f"{settings.memory_limit_mb}MiB",
@@ -36,6 +39,13 @@ def connect(settings: Settings, pseudonym_key: bytes) -> duckdb.DuckDBPyConnecti
     connection.execute("SET TimeZone = 'UTC'")
     _set_pseudonym_key(connection, pseudonym_key)
     return connection
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what processes that were killed had spilled."""
+    for spill in folder.glob("duckdb-*"):
+        if not psutil.pid_exists(int(spill.name.removeprefix("duckdb-"))):
+            shutil.rmtree(spill, ignore_errors=True)
 
 
 def _set_pseudonym_key(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:

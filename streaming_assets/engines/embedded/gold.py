@@ -100,17 +100,15 @@ class Aggregator:
         if not covered:
             return computed
         self.connection.register("computed", computed)
-        self.connection.register("stored", self._stored(stored))
-        rows = fetch(
-            self.connection,
-            f"""
-            SELECT * FROM computed
+        schema = gold_schema(self.table)
+        columns = ", ".join(map(name, schema.names))
+        untouched = f"""
             UNION ALL BY NAME
-            SELECT * FROM stored WHERE ({covered}) AND {name(key)} NOT IN (SELECT {name(key)} FROM touched)
-            ORDER BY {name(key)}
-            """,
-        )
-        return rows.cast(gold_schema(self.table))
+            SELECT {columns} FROM {read_parquet(file.path for file in stored)}
+            WHERE ({covered}) AND {name(key)} NOT IN (SELECT {name(key)} FROM touched)
+        """
+        rows = fetch(self.connection, f"SELECT * FROM computed {untouched if stored else ''} ORDER BY {name(key)}")
+        return rows.cast(schema)
 
     def _commit(self, gold: LakeTable, batch: int, rows: pa.Table, where: str, ranges: int) -> Aggregated:
         metadata = {"rows": rows.num_rows, "ranges": ranges}

@@ -62,6 +62,9 @@ class Refiner:
                 committing = committer.submit(self._separate(part, records, silver, quarantine))
             if committing is not None:
                 yield committing.result()
+        if silver.batch < bronze.batch:
+            # The last Bronze batches hold no record: only the position moved, past an aborted transaction.
+            silver.append(silver_schema(source).empty_table(), batch=bronze.batch, metadata={"records": 0})
 
     def _separate(self, part: Slice, records: int, silver: LakeTable, quarantine: LakeTable) -> Callable[[], Refined]:
         """Tell duplicates and misfits from new rows; return what commits them."""

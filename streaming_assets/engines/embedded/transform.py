@@ -26,12 +26,7 @@ def transform(connection: duckdb.DuckDBPyConnection, source: EventSource) -> Non
     try:
         evaluate(connection, source, "events")
     except _DEFINITION_ERRORS as error:
-        raise PluginError(
-            f"The Silver SQL of {source.name} can't run.",
-            found=_first_line(error),
-            meaning="nothing was written; Bronze has every record",
-            remedy=f"mend the plugin (`streaming-assets plugins check {source.name}`), then run the refresh again",
-        ) from error
+        raise _broken(source, _first_line(error)) from error
     except _RECORD_ERRORS:
         _isolate(connection, source, evaluate)
 
@@ -39,6 +34,9 @@ def transform(connection: duckdb.DuckDBPyConnection, source: EventSource) -> Non
 class RecordFailure(Exception):
     """The transform fails on at least one record."""
 
+
+_ALL_FAIL = 10
+"""So many records, all of a slice, that fail in the same way: the transform is broken, not the records."""
 
 _DEFINITION_ERRORS = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
 # Not all of DuckDB's: memory that runs out, a full disk or an interrupt is no record's fault.
@@ -129,6 +127,8 @@ def _isolate(connection: duckdb.DuckDBPyConnection, source: EventSource, evaluat
                 ranges += [(low, middle), (middle + 1, high)]
         else:
             done.append(fetch(connection, "SELECT * FROM refined"))
+    if len(failed) == total >= _ALL_FAIL and len({why for _, why in failed}) == 1:
+        raise _broken(source, failed[0][1])
     _keep(connection, source, done, failed)
 
 
@@ -150,6 +150,15 @@ def _keep(
         """,
     )
     connection.register("misfits", misfits.cast(MISFITS))
+
+
+def _broken(source: EventSource, why: str) -> PluginError:
+    return PluginError(
+        f"The Silver {'SQL' if source.silver.function is None else 'function'} of {source.name} can't run.",
+        found=why,
+        meaning="nothing was written; Bronze has every record",
+        remedy=f"mend the plugin (`streaming-assets plugins check {source.name}`), then run the refresh again",
+    )
 
 
 def _first_line(error: Exception) -> str:
