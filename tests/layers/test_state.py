@@ -49,6 +49,14 @@ def test_a_state_tells_size_and_time(lab):
     assert (state.rows, state.files, state.batch) == (5, 1, 3)
 
 
+def test_maintenance_makes_nothing_fresh(lab):
+    """The time is that of the newest commit that brought rows or a batch; merging files is none."""
+    before = table_state(lab.identity("bronze"), lab.lake).committed_at
+    maintain(lab.identity("bronze"), lab.lake, retention_hours=0)
+    state = table_state(lab.identity("bronze"), lab.lake)
+    assert (before, True) == (state.committed_at, state.version > 3)
+
+
 def test_a_table_that_can_not_be_read_is_told(lab):
     """A log that is broken is a typed error that names the table."""
     for log in (lab.open("silver").path / "_delta_log").iterdir():

@@ -94,7 +94,7 @@ class Auditor:
     def _stored_before(self, after: int) -> int:
         """Count the events of the audited batches that Silver had before them."""
         connection = self.refiner.connection
-        if after == NO_BATCH:
+        if after <= NO_BATCH:
             return 0
         low, high = connection.sql("SELECT min(event_time), max(event_time) FROM silver_rows").fetchall()[0]
         if low is None:

@@ -137,3 +137,11 @@ def test_some_batches_can_be_audited_alone(lab):
     lab.delete("silver", "event_id = 'f'")
     assert audit(lab, after=1) == changed(bronze=3, silver=0, quarantine=1, lost=1)
     assert audit(lab, after=2) == changed(bronze=0, silver=0, quarantine=0, duplicates=0)
+
+
+def test_an_event_that_comes_again_in_later_batches_is_found(lab):
+    """Of the batches after a given one, an event that Silver had before them is a repeated event."""
+    first, *_ = lab.rows("silver")
+    lab.plant("silver", [{**first, "offset": 2, "batch": 2}])
+    assert audit(lab, after=1).repeated_events == 1
+    assert audit(lab, after=0).repeated_events == 1

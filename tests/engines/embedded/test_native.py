@@ -211,7 +211,7 @@ def odd_bytes(random):
 RANDOMS = st.randoms(use_true_random=True)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(RANDOMS)
 def test_never_wider_than_the_fitter(native, random):
     """Whatever the native check accepts of odd records, the fitter accepts with the same values, id and time."""

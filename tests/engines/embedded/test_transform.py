@@ -80,6 +80,13 @@ def test_a_transform_may_fail_on_every_record(refined):
     assert (silver(lab), len(quarantine(lab)), lab.open("silver").batch) == ([], 5, 1)
 
 
+def test_many_records_that_fail_alike_are_a_fault_of_the_plugin(refined, make_lab):
+    """Where ten records or more all fail for one reason, nothing is quarantined and the plugin is told."""
+    with pytest.raises(PluginError, match="Silver SQL of shop"):
+        refined([event()] * 10, sql="SELECT user AS kind, amount FROM events")
+    assert make_lab().versions() == [1, 0, 0]
+
+
 @pytest.mark.parametrize(
     "sql",
     [
