@@ -68,7 +68,7 @@ class Lab:
     def __init__(self, home: Path, source: EventSource, **settings: Any) -> None:
         """Make an engine for a source whose tables lie under `home`."""
         self.source = source
-        self.settings = load_settings(**{"home": home, "pseudonym_key": KEY, "threads": 2, **settings})
+        self.settings = load_settings(**{"home": home, "pseudonym_key": KEY, "threads": 1, **settings})
         self.lake = self.settings.lake_path
         self.engine = EmbeddedEngine(self.settings, None)
         self._next: dict[int, int] = {}

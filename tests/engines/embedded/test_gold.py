@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -136,20 +137,23 @@ def test_window_boundaries_are_exact(lab):
     assert cells == {(start, start + 5 * MINUTE, kind, 1) for _, start in BOUNDARIES for kind in ("view", "again")}
 
 
-@pytest.mark.parametrize("window", ["1 second", "6 hours", "1 day", "7 days"])
-def test_windows_of_every_length_begin_with_1970(make_lab, make_source, window):
+def test_windows_of_every_length_begin_with_1970(make_lab, make_source):
     """Windows of any length are aligned to 1970-01-01T00:00:00Z, an event's window starting at or before it."""
-    lab = make_lab(make_source(gold=(windowed(window),)))
+    lengths = {"1 second": timedelta(seconds=1), "6 hours": timedelta(hours=6), "7 days": timedelta(days=7)}
+    tables = [dataclasses.replace(windowed(text), name=f"t{n}") for n, text in enumerate(lengths)]
+    lab = make_lab(make_source(gold=tuple(tables)))
     times = [NOON, NOON - timedelta(days=3, seconds=1), datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC),
              datetime(1, 1, 7, 1, tzinfo=UTC)]  # fmt: skip
     for at in times:
         bring(lab, event(at))
-        follow(lab)
+        for table in tables:
+            follow(lab, table.name)
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    (length,) = {row["window_end"] - row["window_start"] for row in lab.rows("gold", "per_kind")}
-    assert [row["window_start"] for row in lab.rows("gold", "per_kind")] == sorted(
-        {epoch + (at - epoch) // length * length for at in times}
-    )
+    for table, length in zip(tables, lengths.values(), strict=True):
+        starts = sorted({epoch + (at - epoch) // length * length for at in times})
+        assert [(row["window_start"], row["window_end"]) for row in lab.rows("gold", table.name)] == [
+            (start, start + length) for start in starts
+        ]
 
 
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000001Z"])
@@ -171,28 +175,30 @@ def test_many_touched_windows_are_replaced_by_few_ranges(lab):
     assert follow(lab).ranges == 64
 
 
-@pytest.mark.parametrize("name", ["per_kind", "sessions", "sizes", "whole"])
-def test_no_new_batch_is_no_commit(lab, name):
+NAMES = ("per_kind", "sessions", "sizes", "whole")
+
+
+def test_no_new_batch_is_no_commit(lab):
     """Without a new Silver batch nothing is computed or committed, before Silver exists and after it is followed."""
-    assert lab.aggregate(name) is None
+    assert [lab.aggregate(name) for name in NAMES] == [None] * 4
     bring(lab, event(user="ada", amount=1))
-    lab.aggregate(name)
+    assert None not in [lab.aggregate(name) for name in NAMES]
     before = lab.versions()
-    assert lab.aggregate(name) is None
+    assert [lab.aggregate(name) for name in NAMES] == [None] * 4
     assert before == lab.versions()
 
 
-@pytest.mark.parametrize("name", ["per_kind", "sessions", "sizes", "whole"])
-def test_a_batch_that_touches_nothing_moves_the_batch_on(lab, name):
-    """A batch of misfits or of rows without a key changes no row, and is not looked at again."""
+def test_a_batch_that_touches_nothing_moves_the_batch_on(lab):
+    """A batch of misfits changes no row, and is not looked at again."""
     bring(lab, b"x")
-    follow(lab, name)
+    assert None not in [follow(lab, name) for name in NAMES]
     bring(lab, event(user="ada", amount=1))
-    follow(lab, name)
-    rows = lab.rows("gold", name)
+    assert None not in [follow(lab, name) for name in NAMES]
+    rows = [lab.rows("gold", name) for name in NAMES]
     bring(lab, b"y")
-    follow(lab, name)
-    assert (rows, 3) == (lab.rows("gold", name), lab.open("gold", name).batch)
+    assert None not in [follow(lab, name) for name in NAMES]
+    assert rows == [lab.rows("gold", name) for name in NAMES]
+    assert [lab.open("gold", name).batch for name in NAMES] == [3] * 4
 
 
 def test_rows_without_a_key_take_no_part(lab):
@@ -217,8 +223,7 @@ def test_a_late_event_merges_sessions(lab):
     ]
 
 
-KEYS = ["ada", "it's", 'say "hi"', "", " ", "a\\b", "a%_b", "ключ", "😀", "\uffff", "a\nb", "-- ;", "x" * 500,
-        "x" * 499 + "y", "Ada", "null", "NULL", "$1", "?", ":p", "{}", "a\0b"]  # fmt: skip
+KEYS = ["ada", "it's", 'say "hi"', "", "a\\b", "a%_b", "ключ", "😀", "\uffff", "a\nb", "-- ;", "x" * 500, "$1", "a\0b"]
 
 
 def test_keys_may_hold_any_character(lab):
@@ -236,7 +241,7 @@ def test_keys_may_hold_any_character(lab):
 
 def test_numeric_keys_are_replaced_by_number(lab):
     """Keys that are numbers are compared as numbers, negative and large ones too."""
-    numbers = [-(2**63), -10, -9, -1, 0, 1, 9, 10, 100, 2**63 - 1]
+    numbers = [-(2**63), -10, -9, 0, 9, 10, 2**63 - 1]
     for number_of_key in reversed(numbers):
         bring(lab, event(amount=number_of_key))
         lab.aggregate("sizes")

@@ -80,7 +80,7 @@ def native(make_source, tmp_path_factory):
         definition = {"event_id": "id", "rules": RULES} if fields is FIELDS else {"event_id": None}
         source = make_source(fields, **{**definition, **schema})
         part = Slice(after=0, upto=1, files=(bronze_file(home / "bronze.parquet", values),))
-        assert len(values) == Refiner(connection, source, home, Limits(10**6, 2**30)).parse(part)
+        assert len(values) == Refiner(connection, source, home, Limits(10**6, 2**30), 2**14).parse(part)
         # What is not accepted may be times that Python has no value for.
         rows = connection.sql("SELECT * FROM parsed WHERE _sa_fits").to_arrow_table().to_pylist()
         return source.schema, {row["_sa_offset"]: row for row in rows}
