@@ -9,6 +9,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from unicodedata import category
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -22,6 +23,9 @@ SECRETS = frozenset({"kafka_config", "kafka_sasl_password", "pseudonym_key"})
 """Settings whose values are never shown."""
 
 EngineName = Literal["embedded"]
+
+# Found by trying: of these delta-rs makes another folder for reading than for writing, or it panics.
+_MISREAD = r"%\[]^|"
 
 
 class Settings(BaseSettings):
@@ -59,7 +63,7 @@ class Settings(BaseSettings):
 
     batch_records: int = Field(100_000, ge=1, description="Most records in one Bronze commit.")
     batch_bytes: int = Field(64 * 2**20, ge=2**16, description="Most bytes of keys and values in one Bronze commit.")
-    memory_limit_mb: int = Field(1024, ge=128, description="Memory of the embedded engine, in MiB.")
+    memory_limit_mb: int = Field(1024, ge=256, description="Memory of the embedded engine, in MiB.")
     threads: int = Field(
         default_factory=lambda: os.cpu_count() or 1, ge=1, description="Threads of the embedded engine."
     )
@@ -102,10 +106,15 @@ class Settings(BaseSettings):
     @field_validator("home", "lake")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
+        if value is None:
+            return None
         try:
-            return value.expanduser().absolute() if value is not None else None
+            path = value.expanduser().absolute()
         except RuntimeError as error:
             raise ValueError("a folder; there is no user of that name") from error
+        if any(sign in _MISREAD or category(sign) in {"Cc", "Cs"} for sign in str(path)):
+            raise ValueError(f"a folder: {str(path)!r} may hold no control character and none of {_MISREAD}")
+        return path
 
     @property
     def lake_path(self) -> Path:

@@ -6,7 +6,9 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from deltalake import DeltaTable, write_deltalake
 
 from streaming_assets.errors import SettingsError
 from streaming_assets.settings import PREFIX, SECRETS, Settings, load_settings, source_options
@@ -80,6 +82,35 @@ def test_folders_are_absolute(here, monkeypatch):
     monkeypatch.setenv("HOME", "/home/ada")
     settings = load_settings(home="state", lake="~/lake")
     assert (settings.home, settings.lake_path) == (here / "state", Path("/home/ada/lake"))
+
+
+@pytest.mark.parametrize("sign", ["%", "\\", "[", "]", "^", "|", "\n", "\t", "\x7f"])
+@pytest.mark.parametrize("setting", ["home", "lake"])
+def test_a_folder_that_the_delta_library_misreads_is_refused(here, setting, sign):
+    """A sign that makes delta-rs write in one folder and read in another, or panic, is a fault that shows the path."""
+    with pytest.raises(SettingsError) as raised:
+        load_settings(**{setting: f"a{sign}b"})
+    (fault,) = raised.value.faults
+    assert fault.where == f"STREAMING_ASSETS_{setting.upper()}"
+    assert repr(str(here / f"a{sign}b")) in fault.expected
+
+
+def test_a_working_directory_that_the_delta_library_misreads_is_refused(here, monkeypatch):
+    """The path counts as a whole, so the default is no folder below a directory with such a sign in its name."""
+    (here / "50%").mkdir()
+    monkeypatch.chdir(here / "50%")
+    with pytest.raises(SettingsError, match="STREAMING_ASSETS_HOME"):
+        load_settings()
+
+
+@pytest.mark.parametrize("name", ["a folder", "it's", 'so-called "lake"', "été", "a#b?c=d&e", "{x}", "<y>", "~z"])
+def test_other_signs_in_a_folder_are_fine(here, name):
+    """A table in a folder with any other sign in its name is where it was written, and can be read there."""
+    path = load_settings(lake=str(here / name)).lake_path / "table"
+    path.mkdir(parents=True)
+    write_deltalake(str(path), pa.table({"number": [1]}))
+    assert (path / "_delta_log").is_dir()
+    assert DeltaTable(str(path)).to_pyarrow_table().to_pylist() == [{"number": 1}]
 
 
 FAULTS = {

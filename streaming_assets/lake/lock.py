@@ -8,7 +8,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from streaming_assets.errors import TableBusy
+from streaming_assets.errors import Fault, SettingsError, TableBusy
+from streaming_assets.settings import PREFIX
 
 
 @contextmanager
@@ -25,17 +26,11 @@ def source_lock(
 
     Raises:
         TableBusy: The other holder did not finish in time.
+        SettingsError: The folder of all state can't be used.
     """
-    folder = home / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / f"{source}.lock")
+    lock = FileLock(home / "locks" / f"{source}.lock")
     try:
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            if on_wait is not None:
-                on_wait()
-            lock.acquire(timeout=timeout)
+        _acquire(lock, timeout, on_wait)
     except Timeout:
         raise TableBusy(
             f"Another process refreshes {source}.",
@@ -43,7 +38,20 @@ def source_lock(
             meaning="nothing was written by this process",
             remedy="wait for the other refresh, or raise STREAMING_ASSETS_LOCK_TIMEOUT_SECONDS",
         ) from None
+    except OSError as error:
+        found = f"{str(home)!r} ({error.filename or home}: {error.strerror or error})"
+        raise SettingsError([Fault(f"{PREFIX}HOME", found, "a folder that can be made and written")]) from error
     try:
         yield
     finally:
         lock.release()
+
+
+def _acquire(lock: FileLock, timeout: float, on_wait: Callable[[], None] | None) -> None:
+    Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        if on_wait is not None:
+            on_wait()
+        lock.acquire(timeout=timeout)

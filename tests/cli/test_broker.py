@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("broker")]  # the fixt
 
 def test_broker_says_where_it_is_and_stops(new_command_line, tmp_path):
     """It prints its address once it answers; on SIGTERM it ends with exit code 0, and nothing listens there then."""
-    folder = tmp_path / "[bold] a folder"
+    folder = tmp_path / ":bold: a folder"
     folder.mkdir()
     line = new_command_line(folder)
     process = line.start("broker")

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from streaming_assets.errors import TableBusy
+from streaming_assets.errors import SettingsError, TableBusy
 from streaming_assets.lake.lock import source_lock
 
 HOLDER = """
@@ -85,3 +85,12 @@ def test_a_lock_is_free_after_an_error(tmp_path):
         raise KeyError
     with source_lock(tmp_path, "shop", timeout=0):
         pass
+
+
+def test_a_home_that_is_no_folder_is_told(tmp_path):
+    """Where the lock can't be made, the error names the setting that says where all state lies."""
+    home = tmp_path / "file"
+    home.touch()
+    with pytest.raises(SettingsError, match="STREAMING_ASSETS_HOME") as raised, source_lock(home, "shop", timeout=0):
+        pytest.fail("a lock in a folder that can't be made")
+    assert str(home) in str(raised.value)
