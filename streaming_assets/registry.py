@@ -192,6 +192,11 @@ class _Loading:
             first = self._plugins[source.name]
             yield Fault("name", f"{source.name!r}, which the plugin {first!r} has", "a name of its own")
         for other in self.sources.values():
+            short, long = sorted((other.name, source.name), key=len)
+            if long.startswith(f"{short}_"):
+                found = f"{source.name!r} beside {other.name!r}, the source of the plugin {self._plugins[other.name]!r}"
+                variables = f"STREAMING_ASSETS_{long.upper()}_*"
+                yield Fault("name", found, f"a name of its own: {variables} would be options of both sources")
             # To Kafka, names that differ in '.' and '_' only are one: its metrics can't tell them apart.
             if other.topic.name.replace(".", "_") == source.topic.name.replace(".", "_"):
                 first = self._plugins[other.name]

@@ -217,6 +217,30 @@ def test_second_plugin_of_a_source_name_is_left_out(site: Site) -> None:
     assert "'a_first'" in str(broken.error)
 
 
+@pytest.mark.parametrize("names", [("clicks", "clicks_paid"), ("clicks_paid", "clicks")])
+def test_second_plugin_whose_options_are_also_those_of_another_is_left_out(site: Site, names: tuple[str, str]) -> None:
+    """Of two sources where the variables of one would be options of the other too, the second is left out."""
+    first, second = names
+    site.healthy("a_first", source=first)
+    site.healthy("b_second", source=second)
+
+    registry = site.load()
+
+    (broken,) = registry.broken
+    assert list(registry.sources) == [first]
+    assert (broken.name, broken.moment) == ("b_second", "validation")
+    assert "STREAMING_ASSETS_CLICKS_PAID_*" in str(broken.error)
+    assert "'a_first'" in str(broken.error)
+
+
+def test_names_that_only_begin_alike_are_fine(site: Site) -> None:
+    """Sources whose variables can be told apart are both loaded."""
+    site.healthy("clicks")
+    site.healthy("clicks2")
+
+    assert list(site.load().sources) == ["clicks", "clicks2"]
+
+
 def test_entry_point_registered_twice_loads_once(site: Site) -> None:
     """Two distributions with the same entry point give one source and one reason."""
     site.healthy("clicks", distribution="clicks_old", module="plugin_of_clicks")

@@ -23,7 +23,7 @@ from streaming_assets.contract import (
     Struct,
     Topic,
 )
-from streaming_assets.settings import Settings
+from streaming_assets.settings import Settings, source_options
 from streaming_assets.validation import RESERVED_NAMES, validate
 
 TEXT, LONG, TIME = ScalarType.STRING, ScalarType.LONG, ScalarType.TIMESTAMP
@@ -404,9 +404,24 @@ def test_endless_nesting_is_a_fault() -> None:
     assert validate(schema(fields=(*SCHEMA.fields, Field(name="deep", type=kind)))) != []
 
 
-def test_reserved_names_are_the_first_words_of_settings() -> None:
-    """Every setting's first word is reserved, so that a source's options can't be read as settings."""
-    assert {name.split("_")[0] for name in Settings.model_fields} == RESERVED_NAMES
+def test_reserved_names_are_what_settings_begin_with() -> None:
+    """Reserved are the first word of every setting, and the first words of each that has more."""
+    words = [name.split("_") for name in Settings.model_fields]
+    begins = {"_".join(each[:count]) for each in words for count in range(1, max(2, len(each)))}
+    assert begins == RESERVED_NAMES
+
+
+def test_no_source_is_handed_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With every setting set, a source of any name that is not refused has none of them among its options."""
+    for name in Settings.model_fields:
+        monkeypatch.setenv(f"STREAMING_ASSETS_{name.upper()}", "secret")
+    words = [name.split("_") for name in Settings.model_fields]
+    names = {"_".join(each[:count]) for each in words for count in range(1, len(each) + 1)}
+
+    handed = {name for name in names if source_options(name)}
+
+    assert {"kafka", "kafka_sasl", "pseudonym"} <= handed
+    assert [name for name in handed if "name" not in {fault.where for fault in validate(source(name=name))}] == []
 
 
 def test_faults_read_as_one_text() -> None:

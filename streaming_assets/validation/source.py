@@ -12,24 +12,15 @@ from streaming_assets.validation.names import identifier_faults, path_faults
 
 RESERVED_NAMES = frozenset(
     {
-        "kafka",
-        "dagster",
-        "dashboard",
-        "lake",
-        "home",
-        "engine",
-        "batch",
-        "memory",
-        "threads",
-        "pseudonym",
-        "quarantine",
-        "freshness",
-        "vacuum",
-        "lock",
-        "disabled",
+        *("home", "lake", "engine", "threads", "disabled"),
+        *("kafka", "kafka_bootstrap", "kafka_sasl", "kafka_heap"),
+        *("batch", "memory", "memory_limit", "lock", "lock_timeout"),
+        *("pseudonym", "quarantine", "freshness", "vacuum", "vacuum_retention"),
+        *("dagster", "dashboard", "dashboard_refresh"),
     }
 )
-"""First words of settings: a source of such a name would take `STREAMING_ASSETS_<NAME>_…` for its options."""
+"""What settings begin with: a source gets every variable `STREAMING_ASSETS_<NAME>_…` as an option, so one
+of such a name would be handed settings, passwords included."""
 
 _TOPIC_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 _OWNER = re.compile(r"[^@\s:]+@[^@\s:]+\.[^@\s:.]+|team:[A-Za-z0-9_.-]+")
@@ -40,7 +31,7 @@ def check_identity(source: EventSource) -> Iterator[Fault]:
     """Check names, texts and owners."""
     yield from identifier_faults("name", source.name)
     if source.name in RESERVED_NAMES:
-        yield Fault("name", repr(source.name), "a name that is not the first word of a setting")
+        yield Fault("name", repr(source.name), "a name that no setting begins with, or its options would be settings")
     for where, text in (("title", source.title), ("description", source.description)):
         if not text.strip():
             yield Fault(where, "no text", "some words for people")
