@@ -140,6 +140,10 @@ class ReplayError(StreamingAssetsError):
     """A recorded file can't be read, or not to its end."""
 
 
+class EngineError(StreamingAssetsError):
+    """The engine lacks what it needs to go on: memory or disk space."""
+
+
 # Somebody else is at work; nothing was written twice. Try again later.
 
 

@@ -258,7 +258,12 @@ def open_or_create(source: EventSource, table: TableId, lake: Path, *, descripti
     schema = schema_of(source, table)
     opened = open_table(table, lake)
     if opened is None:
-        return _create(table, lake, schema, description)
+        try:
+            return _create(table, lake, schema, description)
+        except TableError:
+            opened = open_table(table, lake)  # another writer may have made it meanwhile
+            if opened is None:
+                raise
     _check_columns(opened, schema)
     return opened
 

@@ -10,7 +10,8 @@ import duckdb
 from streaming_assets.contract import EventSource, GoldTable
 from streaming_assets.engines.embedded.audit import Auditor
 from streaming_assets.engines.embedded.bronze import ingest
-from streaming_assets.engines.embedded.duck import connect
+from streaming_assets.engines.embedded.duck import connect, threads
+from streaming_assets.engines.embedded.failures import explained
 from streaming_assets.engines.embedded.gold import Aggregator
 from streaming_assets.engines.embedded.silver import Refiner
 from streaming_assets.engines.protocol import Aggregated, Audit, GoldAudit, Ingested, IngestPlan, Limits, Refined
@@ -21,6 +22,16 @@ from streaming_assets.settings import Settings
 
 _SLICE = 3
 """How many full Bronze batches Silver takes at once: DuckDB gives a thread about as many rows as a batch has."""
+
+
+_VECTOR = 2_048
+"""Values that a thread of DuckDB works on at a time."""
+
+_COPIES = 32
+"""Memory that the native check takes for a byte of text: the parsed documents, and what is taken from them."""
+
+_SMALLEST_LARGE, _LARGEST_LARGE = 4 * 2**10, 16 * 2**10
+"""Between these lies the length from which on values are decided one by one."""
 
 
 class EmbeddedEngine:
@@ -46,19 +57,23 @@ class EmbeddedEngine:
 
     def refine(self, source: EventSource) -> Iterator[Refined]:
         """See `Engine.refine`."""
-        return self._refiner(source).run()
+        with explained(source):
+            yield from self._refiner(source).run()
 
     def aggregate(self, source: EventSource, table: GoldTable) -> Aggregated | None:
         """See `Engine.aggregate`."""
-        return self._aggregator(source, table).run()
+        with explained(source):
+            return self._aggregator(source, table).run()
 
     def audit(self, source: EventSource, *, after: int = NO_BATCH) -> Audit:
         """See `Engine.audit`."""
-        return Auditor(self._refiner(source)).run(after)
+        with explained(source):
+            return Auditor(self._refiner(source)).run(after)
 
     def audit_gold(self, source: EventSource, table: GoldTable) -> GoldAudit:
         """See `Engine.audit_gold`."""
-        return self._aggregator(source, table).audit()
+        with explained(source):
+            return self._aggregator(source, table).audit()
 
     def close(self) -> None:
         """See `Engine.close`."""
@@ -67,8 +82,11 @@ class EmbeddedEngine:
             del self.__dict__["_duck"]
 
     def _refiner(self, source: EventSource) -> Refiner:
-        limits = Limits(records=_SLICE * self._limits.records, bytes=_SLICE * self._limits.bytes)
-        return Refiner(self._duck, source, self._settings.lake_path, limits)
+        memory = self._settings.memory_limit_mb * 2**20
+        limits = Limits(records=_SLICE * self._limits.records, bytes=min(_SLICE * self._limits.bytes, memory // 6))
+        share = memory // (threads(self._settings) * _VECTOR * _COPIES)
+        largest = min(max(share, _SMALLEST_LARGE), _LARGEST_LARGE)
+        return Refiner(self._duck, source, self._settings.lake_path, limits, largest)
 
     def _aggregator(self, source: EventSource, table: GoldTable) -> Aggregator:
         return Aggregator(self._duck, source, table, self._settings.lake_path)

@@ -18,6 +18,9 @@ from streaming_assets.settings import Settings
 _HMAC_BLOCK = 64
 """Block size of SHA-256 in bytes (FIPS 198-1)."""
 
+_THREAD_MB = 128
+"""Memory for each thread, in MiB."""
+
 PSEUDONYM_LENGTH = 32
 """Hex digits of a pseudonym: 128 bits."""
 
@@ -29,7 +32,7 @@ def connect(settings: Settings, pseudonym_key: bytes) -> duckdb.DuckDBPyConnecti
     connection = duckdb.connect(
         config={
             "memory_limit": f"{settings.memory_limit_mb}MiB",
-            "threads": settings.threads,
+            "threads": threads(settings),
             "temp_directory": str(spill),
             "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,
@@ -39,6 +42,11 @@ def connect(settings: Settings, pseudonym_key: bytes) -> duckdb.DuckDBPyConnecti
     connection.execute("SET TimeZone = 'UTC'")
     _set_pseudonym_key(connection, pseudonym_key)
     return connection
+
+
+def threads(settings: Settings) -> int:
+    """Return how many threads the memory limit allows; each needs some to work with."""
+    return max(1, min(settings.threads, settings.memory_limit_mb // _THREAD_MB))
 
 
 def _remove_abandoned(folder: Path) -> None:

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from streaming_assets.contract import EventSource, GoldTable, ScalarType
 from streaming_assets.engines.embedded.duck import count, fetch, literal, name, read_parquet
+from streaming_assets.engines.embedded.transform import DEFINITION_ERRORS
 from streaming_assets.engines.protocol import Aggregated, GoldAudit
 from streaming_assets.engines.ranges import KeyRange, TimeRange, key_ranges, window_ranges
 from streaming_assets.engines.sql import DUCKDB, transpile
@@ -156,7 +157,7 @@ class Aggregator:
         query = f"SELECT {casts} FROM ({transpile(self.table.sql, DUCKDB)}) ORDER BY {order}"
         try:
             return fetch(self.connection, query).cast(schema)
-        except (duckdb.Error, pa.ArrowInvalid, ValueError) as error:
+        except (*DEFINITION_ERRORS, duckdb.DataError, pa.ArrowInvalid, ValueError) as error:
             raise PluginError(
                 f"The SQL of Gold table {self.source.name}.{self.table.name} can't run.",
                 found=str(error).strip(),

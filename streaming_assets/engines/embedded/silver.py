@@ -22,9 +22,13 @@ from streaming_assets.engines.embedded.slices import Slice, slices
 from streaming_assets.engines.embedded.transform import transform
 from streaming_assets.engines.protocol import Limits, Refined
 from streaming_assets.engines.sql import CARRIED
+from streaming_assets.errors import TableError
 from streaming_assets.lake import layout
 from streaming_assets.lake.schemas import COORDINATES, QUARANTINE, silver_schema
 from streaming_assets.lake.tables import LakeTable, open_or_create, open_table
+
+_HAS_ID = """event_id <> concat("partition", '-', "offset")"""
+"""An event that its coordinates identify repeats no other, whatever ids others bring."""
 
 
 @dataclass
@@ -39,6 +43,8 @@ class Refiner:
     """Folder of the tables."""
     limits: Limits
     """How much is refined at once."""
+    largest: int
+    """Longest value, in bytes, that the native check looks at; `fitting` decides about longer ones one by one."""
 
     def run(self) -> Iterator[Refined]:
         """Refine what is new; see `Engine.refine`."""
@@ -50,6 +56,8 @@ class Refiner:
         quarantine = open_or_create(
             source, layout.quarantine(source), self.lake, description=f"{source.title}: records that do not fit"
         )
+        for table in (silver, quarantine):
+            _expect_not_ahead(table, bronze)
         parts = slices(bronze.files(newer_than=silver.batch), silver.batch, self.limits)
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit") as committer:
             committing: Future[Refined] | None = None
@@ -97,7 +105,8 @@ class Refiner:
             CREATE OR REPLACE TEMP TABLE parsed AS
             WITH raw AS (
                 SELECT {", ".join(f"{name(each)} AS {name(CARRIED[each])}" for each in (*COORDINATES, "batch"))},
-                       least("timestamp", ingested_at) AS seen_at, TRY(decode(value)) AS json
+                       least("timestamp", ingested_at) AS seen_at,
+                       CASE WHEN octet_length(value) <= {self.largest} THEN TRY(decode(value)) END AS json
                 FROM {read_parquet(file.path for file in part.files)}
                 WHERE batch > {part.after} AND batch <= {part.upto} AND {where}
             ),
@@ -157,11 +166,12 @@ class Refiner:
     def _mark_duplicates(self, silver: LakeTable) -> int:
         """Make the relation `duplicates`: rows of `refined` whose event is in Silver, or twice in `refined`."""
         self.connection.execute(
-            """
+            f"""
+            CREATE OR REPLACE TEMP VIEW identified AS SELECT * FROM refined WHERE {_HAS_ID};
             CREATE OR REPLACE TEMP TABLE duplicates AS
             SELECT topic, "partition", "offset"
-            FROM refined JOIN (
-                SELECT event_id, event_time FROM refined GROUP BY ALL HAVING count(*) > 1
+            FROM identified JOIN (
+                SELECT event_id, event_time FROM identified GROUP BY ALL HAVING count(*) > 1
             ) USING (event_id, event_time)
             QUALIFY row_number() OVER (
                 PARTITION BY event_id, event_time ORDER BY batch, topic, "partition", "offset"
@@ -173,8 +183,10 @@ class Refiner:
             self.connection.execute(
                 f"""
                 INSERT INTO duplicates
-                SELECT topic, "partition", "offset" FROM refined
-                SEMI JOIN (SELECT event_id, event_time FROM {read_parquet(stored)}) USING (event_id, event_time)
+                SELECT topic, "partition", "offset" FROM identified
+                SEMI JOIN (
+                    SELECT event_id, event_time FROM {read_parquet(stored)} WHERE {_HAS_ID}
+                ) USING (event_id, event_time)
                 ANTI JOIN duplicates USING (topic, "partition", "offset")
                 """
             )
@@ -228,3 +240,15 @@ class Refiner:
             """,
         )
         return rows.cast(schema)
+
+
+def _expect_not_ahead(table: LakeTable, bronze: LakeTable) -> None:
+    if table.batch > bronze.batch:
+        raise TableError(
+            f"Table {table.id.name} contains batches that Bronze does not have.",
+            found=f"batch {table.batch}, and batch {bronze.batch} in Bronze",
+            expected="no batch after Bronze's last one",
+            meaning="commits of Bronze, or all of it, are gone; nothing was written, as new batches would be skipped",
+            remedy=f"bring Bronze back; or delete silver, quarantine and gold of {table.id.source} in the lake and "
+            "refresh, which computes them from what Bronze has",
+        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Callable
 
 import duckdb
@@ -9,7 +11,7 @@ import pyarrow as pa
 
 from streaming_assets.contract import EventSource
 from streaming_assets.engines.embedded.decide import MISFITS
-from streaming_assets.engines.embedded.duck import count, fetch, name
+from streaming_assets.engines.embedded.duck import count, fetch, literal, name
 from streaming_assets.engines.sql import CARRIED, DUCKDB, silver_query
 from streaming_assets.errors import PluginError
 from streaming_assets.fitting import Reason
@@ -25,10 +27,11 @@ def transform(connection: duckdb.DuckDBPyConnection, source: EventSource) -> Non
     evaluate = _by_function if source.silver.function is not None else _by_sql
     try:
         evaluate(connection, source, "events")
-    except _DEFINITION_ERRORS as error:
+    except DEFINITION_ERRORS as error:
         raise _broken(source, _first_line(error)) from error
     except _RECORD_ERRORS:
         _isolate(connection, source, evaluate)
+    _refuse_nulls(connection, source)
 
 
 class RecordFailure(Exception):
@@ -38,7 +41,12 @@ class RecordFailure(Exception):
 _ALL_FAIL = 10
 """So many records, all of a slice, that fail in the same way: the transform is broken, not the records."""
 
-_DEFINITION_ERRORS = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
+_MOST_FAILURES = 1_000
+"""So many records of one slice that fail: finding more of them one by one would look like a hang."""
+
+DEFINITION_ERRORS = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
+"""What DuckDB raises where a query can't run, whatever the rows."""
+
 # Not all of DuckDB's: memory that runs out, a full disk or an interrupt is no record's fault.
 _RECORD_ERRORS = (duckdb.DataError, duckdb.InvalidInputException, pa.ArrowInvalid, RecordFailure)
 
@@ -58,8 +66,12 @@ def _by_function(connection: duckdb.DuckDBPyConnection, source: EventSource, rel
     carried = list(CARRIED.values())
     function = source.silver.function
     try:
-        result = function(rows.drop_columns(carried)) if function else rows
-    except Exception as error:
+        # What a plugin prints must not get between the lines of a program's JSON.
+        with contextlib.redirect_stdout(sys.stderr):
+            result = function(rows.drop_columns(carried)) if function else rows
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a plugin that calls sys.exit ends no refresh
         raise RecordFailure(f"{type(error).__name__}: {error}") from error
     declared = _declared(source, result, rows.num_rows)
     for column, inside in CARRIED.items():
@@ -97,11 +109,34 @@ def _store(connection: duckdb.DuckDBPyConnection, source: EventSource, query: st
         if column != "event_date"
     )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE refined AS SELECT {casts} FROM ({query})")
-    required = [name(column.name) for column in source.silver.columns if column.required]
-    if required:
-        missing = " OR ".join(f"{column} IS NULL" for column in required)
-        if count(connection, f"refined WHERE {missing}"):
-            raise RecordFailure(f"a required column is null ({', '.join(required)})")
+
+
+def _refuse_nulls(connection: duckdb.DuckDBPyConnection, source: EventSource) -> None:
+    """Take the rows out of `refined` that have no value in a required column."""
+    for column in (column.name for column in source.silver.columns if column.required):
+        condition = f"{name(column)} IS NULL"
+        nulls = count(connection, f"refined WHERE {condition}")
+        if nulls == count(connection, "refined") >= _ALL_FAIL:
+            raise _broken(source, f"the required column {column} is null for every record")
+        if nulls:
+            why = literal(f"the required column {column} is null")
+            _add_misfits(connection, f"""SELECT topic, "partition", "offset", batch, {why} FROM refined
+                                         WHERE {condition}""")  # fmt: skip
+            connection.execute(f"DELETE FROM refined WHERE {condition}")
+
+
+def _add_misfits(connection: duckdb.DuckDBPyConnection, failed: str) -> None:
+    """Add records to `misfits`: a query of their coordinates, batch and detail."""
+    misfits = fetch(
+        connection,
+        f"""
+        SELECT * FROM misfits
+        UNION ALL
+        SELECT topic, "partition", "offset", batch, '{Reason.SILVER_FAILED}', NULL, detail
+        FROM ({failed}) AS failed(topic, "partition", "offset", batch, detail)
+        """,
+    )
+    connection.register("misfits", misfits.cast(MISFITS))
 
 
 def _isolate(connection: duckdb.DuckDBPyConnection, source: EventSource, evaluate: _Evaluate) -> None:
@@ -122,6 +157,8 @@ def _isolate(connection: duckdb.DuckDBPyConnection, source: EventSource, evaluat
         except _RECORD_ERRORS as error:
             if low == high:
                 failed.append((low, _first_line(error)))
+                if len(failed) == _MOST_FAILURES:
+                    raise _broken(source, f"{len(failed):,} records failed, the last with: {failed[-1][1]}") from error
             else:
                 middle = (low + high) // 2
                 ranges += [(low, middle), (middle + 1, high)]
@@ -140,16 +177,10 @@ def _keep(
     connection.execute("CREATE OR REPLACE TEMP TABLE refined AS SELECT * FROM kept")
     kinds = pa.schema([("_sa_row", pa.int64()), ("detail", pa.string())])
     connection.register("failed", pa.table([[row for row, _ in failed], [why for _, why in failed]], schema=kinds))
-    misfits = fetch(
+    _add_misfits(
         connection,
-        f"""
-        SELECT * FROM misfits
-        UNION ALL
-        SELECT _sa_topic, _sa_partition, _sa_offset, _sa_batch, '{Reason.SILVER_FAILED}', NULL, detail
-        FROM numbered JOIN failed USING (_sa_row)
-        """,
+        "SELECT _sa_topic, _sa_partition, _sa_offset, _sa_batch, detail FROM numbered JOIN failed USING (_sa_row)",
     )
-    connection.register("misfits", misfits.cast(MISFITS))
 
 
 def _broken(source: EventSource, why: str) -> PluginError:
