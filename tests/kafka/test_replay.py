@@ -1,5 +1,9 @@
 import gzip
+import os
 import shutil
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -140,3 +144,62 @@ def test_endless_line_is_an_error(tmp_path, monkeypatch):
     assert [event.value for event in replay.next_batch().events] == [b"short"]
     with pytest.raises(ReplayError, match=r"more than 1000 bytes"):
         replay.next_batch()
+
+
+def test_pipe_gives_every_event():
+    """All lines of a process that writes more than any buffer holds come, from the first byte to the last."""
+    with subprocess.Popen([sys.executable, "-c", "for n in range(99_999): print(n)"], stdout=subprocess.PIPE) as writer:
+        values = _values(Path(f"/dev/fd/{writer.stdout.fileno()}"))
+    assert [b"%d" % number for number in range(99_999)] == values
+
+
+def test_pipe_of_gzip_that_comes_byte_by_byte():
+    """A compressed pipe is known as such also if its first read brings one byte."""
+    reading, writing = os.pipe()
+    packed = gzip.compress(b"\n".join(LINES))
+    replay = FileReplay([Path(f"/dev/fd/{reading}")])
+    os.write(writing, packed[:1])
+    rest = threading.Timer(0.2, lambda: (os.write(writing, packed[1:]), os.close(writing)))
+    rest.start()
+    assert [event.value for event in replay.next_batch().events] == LINES
+    os.close(reading)
+
+
+def test_pipes_that_are_filled_one_after_the_other(tmp_path):
+    """Two named pipes are read in turn: whoever fills both opens the second after the first is read."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    os.mkfifo(first)
+    os.mkfifo(second)
+    lines = [b"x" * 100] * 10_000
+
+    def fill():
+        for pipe in (first, second):
+            pipe.write_bytes(b"\n".join(lines))
+
+    threading.Thread(target=fill, daemon=True).start()
+    assert _values(first, second) == lines + lines
+
+
+def test_missing_file_leaves_a_pipe_untouched(tmp_path):
+    """A wrong name beside a pipe is told without taking anything out of the pipe."""
+    reading, writing = os.pipe()
+    os.write(writing, b"one\n")
+    os.close(writing)
+    with pytest.raises(ReplayError, match=r"absent"):
+        FileReplay([Path(f"/dev/fd/{reading}"), tmp_path / "absent"])
+    assert os.read(reading, 10) == b"one\n"
+    os.close(reading)
+
+
+def test_file_that_may_not_be_read_is_told_first(tmp_path):
+    """A file or pipe without the permission to read is an error before anything is produced."""
+    if os.geteuid() == 0:
+        pytest.skip("root may read everything")
+    file, pipe = tmp_path / "file", tmp_path / "pipe"
+    file.touch()
+    os.mkfifo(pipe)
+    for path in (file, pipe):
+        path.chmod(0)
+        with pytest.raises(ReplayError, match=str(path)) as caught:
+            FileReplay([path])
+        assert caught.value.found == "Permission denied"
