@@ -53,13 +53,16 @@ def _say(what: str) -> None:
 
 @contextmanager
 def stopping() -> Iterator[threading.Event]:
-    """Give an event that SIGINT and SIGTERM set, so that work ends in order and nothing accepted is lost."""
+    """Give an event that SIGINT, SIGTERM and SIGHUP set: work ends in order, and nothing accepted is lost."""
     stop = threading.Event()
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup, work goes on without the terminal
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield stop
     finally:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+from streaming_assets.cli import watcher
 from streaming_assets.errors import StreamingAssetsError
 from streaming_assets.settings import PREFIX, Settings
 
@@ -22,19 +21,13 @@ _LOOK_SECONDS = 0.1
 _LOG_LINES = 15
 LOCALHOST = "127.0.0.1"
 
-# Linux sends the signal when the parent is gone, however it ended (prctl(2), PR_SET_PDEATHSIG); it survives the exec.
-# Done by a program of its own, as code between fork and exec is not safe where there are threads.
-_END_WITH_PARENT = (
-    "import ctypes, os, signal, sys; ctypes.CDLL(None).prctl(1, signal.SIGTERM); os.execv(sys.argv[1], sys.argv[1:])"
-)
-
 
 class ProgramFailed(StreamingAssetsError):
     """A program that was started ended, or can't be started."""
 
 
 class Program:
-    """A program in a process group of its own, so that it ends whole; its output goes to a file."""
+    """A program with its output in a file. It ends whole, and however this process ends: see `watcher.py`."""
 
     def __init__(self, name: str, command: Sequence[str], port: int, settings: Settings) -> None:
         """Prepare; `with` starts and stops it."""
@@ -52,24 +45,18 @@ class Program:
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # doubles every start of these many processes
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                _bound(self._command),
-                stdin=subprocess.DEVNULL,
+                [sys.executable, "-I", watcher.__file__, str(_STOP_SECONDS), *self._command],
+                stdin=subprocess.PIPE,  # its end tells the watcher that this process is gone
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=environment,
-                start_new_session=True,
+                start_new_session=True,  # Ctrl-C is for us
             )
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._process is None:
-            return
-        self._signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_STOP_SECONDS)
-        # Its own children may outlive it by a moment, or for ever.
-        self._signal(signal.SIGKILL)
-        self._process.wait()
+        if self._process is not None:
+            self._process.communicate()  # closes the pipe, and waits
 
     def ready(self) -> bool:
         """Tell whether it listens.
@@ -98,16 +85,6 @@ class Program:
         while not self.ready() and not stop.wait(_LOOK_SECONDS):
             if time.monotonic() > deadline:
                 raise ProgramFailed(f"{self.name} does not answer on {self.url}.", remedy=f"see {self.log}")
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, number)
-
-
-def _bound(command: Sequence[str]) -> Sequence[str]:
-    """Return a command that ends when this process does, even by SIGKILL; a port would stay taken otherwise."""
-    return [sys.executable, "-I", "-c", _END_WITH_PARENT, *command] if sys.platform == "linux" else command
 
 
 def dagster(settings: Settings) -> Program:

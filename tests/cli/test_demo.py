@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 
 import httpx
@@ -79,6 +83,21 @@ def silver_version(line) -> int:
     return DeltaTable(str(line.lake / "user_interactions" / "silver")).version()
 
 
+def is_alive(process: psutil.Process) -> bool:
+    """Whether a process runs; one that nobody has reaped yet does not."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def all_end(family: list[psutil.Process]) -> None:
+    """Wait for the end of processes."""
+    deadline = time.monotonic() + 60
+    while alive := [process for process in family if is_alive(process)]:
+        assert time.monotonic() < deadline, alive
+        time.sleep(0.05)
+
+
 def stop(process, line) -> None:
     """Send SIGTERM; check that the process ends in order and that nothing it started is left."""
     family = psutil.Process(process.pid).children(recursive=True)
@@ -86,8 +105,8 @@ def stop(process, line) -> None:
     _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert "Traceback" not in err
-    gone, alive = psutil.wait_procs(family, timeout=10)
-    assert (len(gone) >= 2, alive) == (True, [])
+    assert len(family) >= 4
+    all_end(family)
     deadline = time.monotonic() + 60
     while broker_address(load_settings(home=line.home, kafka_bootstrap_servers=None)) is not None:
         assert time.monotonic() < deadline
@@ -119,9 +138,39 @@ def test_nothing_outlives_an_up_that_was_killed(command_line):
     process = command_line.start("up", **FREE_PORTS)
     started(process)
     family = psutil.Process(process.pid).children(recursive=True)
+    assert len(family) >= 4
     process.kill()
-    gone, alive = psutil.wait_procs(family, timeout=60)
-    assert (len(gone) >= 2, alive) == (True, [])
+    all_end(family)
+
+
+IN_A_TERMINAL = """
+import os, sys
+terminal = os.open(sys.argv[1], os.O_RDWR)
+for number in (0, 1, 2):
+    os.dup2(terminal, number)
+os.execv(sys.executable, [sys.executable, "-m", "streaming_assets", "up"])
+"""
+
+
+def test_nothing_outlives_the_terminal_of_up(command_line):
+    """When the terminal closes while everything is starting, `up` ends, and so does all that it started."""
+    shown, terminal = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", IN_A_TERMINAL, os.ttyname(terminal)],
+        cwd=command_line.folder,
+        env=command_line.environment | FREE_PORTS,
+        start_new_session=True,  # the first terminal that it opens is then its own
+    )
+    os.close(terminal)
+    command_line.started.append(process)
+    family = []
+    while len(family) < 4:
+        assert process.poll() is None
+        family = psutil.Process(process.pid).children(recursive=True)
+        time.sleep(0.05)
+    os.close(shown)
+    process.wait(timeout=60)
+    all_end(family)
 
 
 def test_port_in_use_is_told(command_line):
