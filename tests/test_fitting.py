@@ -523,3 +523,13 @@ def test_lookup_follows_paths(path, expected):
 def test_a_path_is_required_if_all_of_it_is(path, expected):
     """A required field inside an optional object is not always there."""
     assert expected is is_required(schema(field("a", ACTOR)), path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "reason"), [("string", "17", Reason.WRONG_TYPE), ("string", '"Ada"', Reason.PATTERN_MISMATCH)]
+)
+def test_pseudonymous_values_are_not_shown(kind, text, reason):
+    """What a pseudonymous field holds is not in the detail, whatever is wrong with it."""
+    definition = schema(field("a", kind), rules=(Rule(field="a", pattern="[0-9]+"),), pseudonymous=("a",))
+    found = decide(with_a(text), definition)
+    assert (found.reason, found.field, text.strip('"') in found.detail) == (reason, "$.a", False)
