@@ -23,10 +23,16 @@ RECORD_SCHEMA = pa.schema(
         pa.field("timestamp_type", pa.int32(), nullable=False),
     ]
 )
-"""Columns of a batch of records. `timestamp_type` has Kafka's values: 0 create time, 1 log append time, -1 none."""
+"""Columns of a batch of records. `timestamp_type` has Kafka's values: 0 create time, 1 log append time, -1 none.
 
-_MOST_MILLISECONDS = (2**63 - 1) // 1000
+A producer can write any 64-bit number as `timestamp`; it is null where that is not a time of the years 1970 to 9999.
+`headers` is null without any. Where a name is not UTF-8, only that there are headers can be told: they are one entry
+without name and value."""
 
+_LATEST_MILLISECONDS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z: neither SQL nor Python has a later year
+
+_Headers = Sequence[tuple[str | None, bytes | None]] | None
+_UNREADABLE: _Headers = [(None, None)]
 _Integers = npt.NDArray[np.int64]
 
 
@@ -125,7 +131,7 @@ class Columns:
         self._topic = topic
         self._values = BinaryColumn()
         self._keys = BinaryColumn()
-        self._headers: list[list[tuple[str, bytes | None]] | None] = []
+        self._headers: list[_Headers] = []
         self._any_headers = False
         self._partitions: list[npt.NDArray[np.int32]] = []
         self._offsets: list[_Integers] = []
@@ -139,9 +145,9 @@ class Columns:
             return
         self._values.append(chunk.values, chunk.value_lengths)
         self._keys.append(chunk.keys, chunk.key_lengths)
-        headers = list(map(Message.headers, chunk.messages))
+        headers = _headers(chunk.messages)
         self._any_headers = self._any_headers or any(headers)
-        self._headers += headers  # type: ignore[arg-type]
+        self._headers += headers
         self._partitions.append(chunk.partitions)
         self._offsets.append(chunk.offsets)
         # One (type, milliseconds) per message, flat.
@@ -178,8 +184,24 @@ class Columns:
         return pa.array(rows, kind)
 
 
+def _headers(messages: Sequence[Message]) -> list[_Headers]:
+    """Return the headers of messages.
+
+    confluent-kafka gives back a broken list together with an error where a name is not UTF-8. `map` looks for the
+    error after each call, which a loop does not do on Python 3.11; and no message may be asked twice, as the broken
+    list is what it answers then.
+    """
+    headers: list[_Headers] = []
+    asked = map(Message.headers, messages)
+    while len(headers) < len(messages):
+        try:
+            headers += asked  # type: ignore[arg-type]
+        except (SystemError, UnicodeDecodeError):  # those before are in the list, `asked` goes on with the next
+            headers.append(_UNREADABLE)
+    return headers
+
+
 def _timestamp_column(milliseconds: _Integers) -> pa.Array:
-    # A producer can write any 64-bit number; what microseconds can't hold is not a time.
-    absent = (milliseconds < 0) | (milliseconds > _MOST_MILLISECONDS)
+    absent = (milliseconds < 0) | (milliseconds > _LATEST_MILLISECONDS)
     microseconds = np.where(absent, 0, milliseconds) * 1000
     return pa.array(microseconds, RECORD_SCHEMA.field("timestamp").type, mask=absent if absent.any() else None)

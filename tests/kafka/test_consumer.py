@@ -1,5 +1,8 @@
+import ctypes
 from datetime import UTC, datetime
+from pathlib import Path
 
+import confluent_kafka
 import pyarrow as pa
 import pytest
 from confluent_kafka import Producer, TopicPartition
@@ -76,11 +79,51 @@ def test_log_append_time_is_told_from_create_time(broker, topic_factory):
     assert row["timestamp"].year > 2020
 
 
-def test_timestamp_that_microseconds_cannot_hold_is_null(broker, topic_factory):
-    """A create time of the year 292 million is no time, and no wrong one either."""
+def test_timestamp_that_is_no_time_is_null(broker, topic_factory):
+    """The last millisecond of 9999 is a time; a later one, and one before 1970, is not."""
     topic = topic_factory(partitions=1)
-    _produce(broker, topic, [{"value": b"x", "timestamp": 2**63 - 1}, {"value": b"y", "timestamp": 1000}])
-    assert [None, datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)] == _records(_read(broker, topic))["timestamp"].to_pylist()
+    latest = 253_402_300_799_999
+    moments = [latest, latest + 1, 2**63 - 1, -62_135_596_800_001, -1000, 1000]
+    _produce(broker, topic, [{"value": b"x", "timestamp": moment} for moment in moments])
+    expected = [
+        datetime(9999, 12, 31, 23, 59, 59, 999_000, UTC),
+        *[None] * 4,
+        datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC),
+    ]
+    assert expected == _records(_read(broker, topic))["timestamp"].to_pylist()
+
+
+def _produce_with_headers(broker, topic, names):
+    """Write records with headers of these names and the value "1", by librdkafka itself: Python's names are text."""
+    (path,) = Path(confluent_kafka.__file__).parents[1].glob("confluent_kafka.libs/librdkafka*.so*")
+    library, reason = ctypes.CDLL(str(path)), ctypes.create_string_buffer(512)
+    for name in ("conf_new", "new"):
+        getattr(library, f"rd_kafka_{name}").restype = ctypes.c_void_p
+    config = ctypes.c_void_p(library.rd_kafka_conf_new())
+    servers = broker.bootstrap_servers.encode()
+    assert library.rd_kafka_conf_set(config, b"bootstrap.servers", servers, reason, ctypes.c_size_t(512)) == 0
+    producer = ctypes.c_void_p(library.rd_kafka_new(0, config, reason, ctypes.c_size_t(512)))
+    end, in_topic, in_partition, copy_value, flags, header = 0, 1, 3, 4, 7, 9  # rd_kafka_vtype_t of rdkafka.h
+    for number, mine in enumerate(names):
+        value, one = b"%d" % number, (b"1", ctypes.c_ssize_t(1))
+        arguments = [in_topic, topic.name.encode(), in_partition, 0, flags, 2]  # RD_KAFKA_MSG_F_COPY
+        arguments += [copy_value, value, ctypes.c_size_t(len(value))]
+        arguments += [part for name in mine for part in (header, name, *one)]
+        assert library.rd_kafka_producev(producer, *arguments, end) == 0
+    assert library.rd_kafka_flush(producer, 30_000) == 0
+    library.rd_kafka_destroy(producer)
+
+
+def test_header_name_that_is_not_utf8_costs_no_record(broker, topic_factory):
+    """A record with such a name is read as it is, with one empty entry as headers; those around it keep theirs."""
+    topic = topic_factory(partitions=1)
+    good, bad = "caf\u00e9".encode(), b"caf\xe9"
+    names = [[good], [bad], [good, bad, good], [], [good, good]] * 300  # more than one chunk
+    _produce_with_headers(broker, topic, names)
+    table = _records(_read(broker, topic, max_records=400))
+    told, unreadable = {"key": good.decode(), "value": b"1"}, {"key": None, "value": None}
+    assert [b"%d" % number for number in range(1500)] == table["value"].to_pylist()
+    assert [[told], [unreadable], [unreadable], None, [told, told]] * 300 == table["headers"].to_pylist()
 
 
 def test_ranges_start_and_end_exactly(broker, topic_factory):
