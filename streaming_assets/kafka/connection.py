@@ -6,16 +6,21 @@ librdkafka's settings are documented in its CONFIGURATION.md; the names here are
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 
-from streaming_assets.settings import Settings
+from streaming_assets.errors import Fault, SettingsError
+from streaming_assets.settings import PREFIX, Settings
 
 MAX_MESSAGE_BYTES = 10 * 2**20
 """Largest record (and batch of records) that is written and read, in bytes."""
+
+_VARIABLES = f"{PREFIX}KAFKA_"
+_Client = TypeVar("_Client")
 
 _logger = logging.getLogger("streaming_assets.kafka")
 # Without a handler of its own, Python would print librdkafka's lines on stderr where nobody configured logging.
@@ -39,13 +44,30 @@ class Connection:
             more: The same as keywords: `**{"linger.ms": 20}`.
         """
         return {
+            **self.config,
             "logger": _logger,  # instead of librdkafka's own lines on stderr
             "error_cb": _log_error,
-            **self.config,
             "bootstrap.servers": self.bootstrap_servers,
             **(extra or {}),
             **more,
         }
+
+    def client(self, kind: Callable[[dict[str, Any]], _Client], extra: Mapping[str, object] | None = None) -> _Client:
+        """Make a librdkafka client, which connects in the background.
+
+        Args:
+            kind: `Producer`, `Consumer` or `AdminClient`.
+            extra: As for `client_config`.
+
+        Raises:
+            SettingsError: librdkafka refuses `config`.
+        """
+        try:
+            return kind(self.client_config(extra))
+        except (KafkaException, TypeError) as error:
+            if not self.config:  # then it is not a setting of the user
+                raise
+            raise SettingsError([_refused(self.config, error)]) from None
 
 
 def connection_from(settings: Settings) -> Connection:
@@ -55,6 +77,7 @@ def connection_from(settings: Settings) -> Connection:
     use; `kafka_config` can say otherwise (`sasl.mechanism`, `security.protocol`, …) and wins.
 
     Raises:
+        SettingsError: There is a user without a password, or a password without a user.
         ValueError: The settings name no cluster.
     """
     if settings.kafka_bootstrap_servers is None:
@@ -63,14 +86,33 @@ def connection_from(settings: Settings) -> Connection:
 
 
 def _login(settings: Settings) -> dict[str, str]:
-    if settings.kafka_sasl_username is None or settings.kafka_sasl_password is None:
+    user, password = settings.kafka_sasl_username, settings.kafka_sasl_password
+    if user is None and password is None:
         return {}
+    if user is None or password is None:
+        missing, other = ("USERNAME", "PASSWORD") if user is None else ("PASSWORD", "USERNAME")
+        where, found = f"{_VARIABLES}SASL_{missing}", f"nothing, while {_VARIABLES}SASL_{other} is set"
+        raise SettingsError([Fault(where=where, found=found, expected="both of them, or none")])
     return {
         "security.protocol": "SASL_SSL",
         "sasl.mechanism": "PLAIN",
-        "sasl.username": settings.kafka_sasl_username,
-        "sasl.password": settings.kafka_sasl_password.get_secret_value(),
+        "sasl.username": user,
+        "sasl.password": password.get_secret_value(),
     }
+
+
+def _refused(config: Mapping[str, str], error: Exception) -> Fault:
+    """Tell which property librdkafka refuses; its own text can have the value in it, so it is not shown."""
+    text = str(error.args[0].str() if isinstance(error, KafkaException) else error)
+    named = re.search(r'onfiguration property:? "([^"]*)"', text)
+    names = [named[1]] if named else [name for name in config if name and name in text] or list(config)
+    unknown = text.startswith("No such configuration property")
+    refused = "no property of librdkafka" if unknown else "a value that librdkafka refuses; it is not shown"
+    return Fault(
+        where=f"{_VARIABLES}CONFIG",
+        found=f"{', '.join(names)}: {refused}",
+        expected="properties and values of librdkafka's CONFIGURATION.md",
+    )
 
 
 def _log_error(error: KafkaError) -> None:

@@ -39,6 +39,8 @@ _PASSING = {
 }
 """What librdkafka mends by trying again, or what does not matter."""
 
+_COMPARE = "run the refresh again: it compares the topic with the table, and tells how to go on if they differ"
+
 
 class Fetcher:
     """One use of a consumer: from the start of a range to its end, or until `stop` is set."""
@@ -60,30 +62,29 @@ class Fetcher:
         Raises:
             TopicChanged: The topic no longer holds the next offset, or is gone.
             BrokerError: No progress for a minute, or Kafka refuses.
+            SettingsError: librdkafka refuses the settings of the connection.
         """
         try:
-            with closing(Consumer(self._settings(max_bytes))) as consumer:
+            with closing(self._connection.client(Consumer, self._settings(max_bytes))) as consumer:
                 self._assign(consumer)
                 yield from self._consume(consumer)
         except KafkaException as error:
             raise self._refused(error.args[0]) from None
 
     def _settings(self, max_bytes: int) -> dict[str, object]:
-        return self._connection.client_config(
-            {
-                "error_cb": self._last_error,
-                "group.id": "streaming-assets",  # librdkafka wants one; it is not used
-                "enable.auto.commit": False,
-                "enable.auto.offset.store": False,
-                "auto.offset.reset": "error",
-                "enable.partition.eof": True,
-                "isolation.level": "read_committed",
-                "fetch.wait.max.ms": 100,  # the end of a partition is told when a fetch comes back empty
-                "fetch.message.max.bytes": min(max_bytes, 4 * 2**20),  # a larger record comes all the same (KIP-74)
-                "queued.max.messages.kbytes": min(max_bytes, 64 * 2**20) // 1024 + 1,
-                "fetch.queue.backoff.ms": 5,  # a full queue is normal here; the default waits for a second
-            }
-        )
+        return {
+            "error_cb": self._last_error,
+            "group.id": "streaming-assets",  # librdkafka wants one; it is not used
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "auto.offset.reset": "error",
+            "enable.partition.eof": True,
+            "isolation.level": "read_committed",
+            "fetch.wait.max.ms": 100,  # the end of a partition is told when a fetch comes back empty
+            "fetch.message.max.bytes": min(max_bytes, 4 * 2**20),  # a larger record comes all the same (KIP-74)
+            "queued.max.messages.kbytes": min(max_bytes, 64 * 2**20) // 1024 + 1,
+            "fetch.queue.backoff.ms": 5,  # a full queue is normal here; the default waits for a second
+        }
 
     def _assign(self, consumer: Consumer) -> None:
         start = self._range.next_offsets
@@ -123,19 +124,28 @@ class Fetcher:
     def _refused(self, error: KafkaError, partition: int | None = None) -> StreamingAssetsError:
         where = f"topic {self._topic!r}" + ("" if partition is None else f", partition {partition}")
         if error.code() in _OUT_OF_RANGE:
+            offsets = self._range.next_offsets
             return TopicChanged(
                 f"Kafka no longer holds the next records of {where}.",
                 found=error.str(),
-                expected=f"the offset {self._range.next_offsets.get(partition or 0)}",
+                expected=f"the offsets by partition {offsets}"
+                if partition is None
+                else f"the offset {offsets[partition]}",
                 meaning="records between this offset and the oldest one left were not read, "
                 "or the topic was truncated or created again",
+                remedy=_COMPARE,
             )
         if error.code() in _GONE:
-            return TopicChanged(f"Kafka does not know {where}.", found=error.str(), meaning="it can't be read further")
+            told = error.str()
+            return TopicChanged(
+                f"Kafka does not know {where}.", found=told, meaning="it can't be read further", remedy=_COMPARE
+            )
         return BrokerError(
             f"Kafka does not let us read {where}.",
             found=f"{self._connection.bootstrap_servers}: {self._last_error.explain(error)}",
             meaning="nothing was lost; reading goes on at the same offset",
+            remedy="see that the STREAMING_ASSETS_KAFKA_* settings fit the cluster and that its user may read the "
+            "topic, then try again",
         )
 
     def _no_progress(self) -> BrokerError:

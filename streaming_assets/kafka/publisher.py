@@ -31,7 +31,11 @@ class Publisher:
     """
 
     def __init__(self, connection: Connection, topic: Topic) -> None:
-        """Prepare; librdkafka connects in the background."""
+        """Prepare; librdkafka connects in the background.
+
+        Raises:
+            SettingsError: librdkafka refuses the settings of the connection.
+        """
         self._topic = topic.name
         self._servers = connection.bootstrap_servers
         self._key = key_reader(topic.key)
@@ -40,7 +44,7 @@ class Publisher:
         self._settled = 0
         self._failed = 0
         self._reason = ""
-        self._producer = Producer(connection.client_config(self._settings()))
+        self._producer = connection.client(Producer, self._settings())
 
     def __enter__(self) -> Self:
         return self
@@ -140,4 +144,5 @@ class Publisher:
             found=f"{self._servers}: an event of {len(event.value)} bytes: {self._last_error.explain(error)}",
             expected=f"at most {MAX_MESSAGE_BYTES} bytes",
             meaning=f"the {self._accepted} events before it were accepted",
+            remedy="leave the event out, or mend what makes it",
         )

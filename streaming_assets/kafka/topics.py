@@ -17,6 +17,7 @@ from streaming_assets.errors import BrokerError
 from streaming_assets.kafka.connection import MAX_MESSAGE_BYTES, Connection, LastError
 
 _TIMEOUT_SECONDS = 10.0
+_GRACE_SECONDS = 5.0
 _LEADER_SECONDS = 10.0
 _NO_LEADER_YET = {
     KafkaError.UNKNOWN_TOPIC_OR_PART,
@@ -54,6 +55,7 @@ def ensure_topic(connection: Connection, topic: Topic) -> None:
 
     Raises:
         BrokerError: Kafka can't be reached, or refuses the topic.
+        SettingsError: librdkafka refuses the settings of the connection.
     """
     with _Admin(connection) as admin:
         if admin.describe(topic.name) is not None:
@@ -62,6 +64,8 @@ def ensure_topic(connection: Connection, topic: Topic) -> None:
         try:
             admin.result(admin.client.create_topics([new], request_timeout=_TIMEOUT_SECONDS)[topic.name])
         except KafkaException as error:
+            if error.args[0].code() < 0:  # librdkafka's own codes: no broker has answered
+                raise
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise _refused(topic, error.args[0]) from None
         admin.wait_until_usable(topic.name)
@@ -72,6 +76,7 @@ def topic_state(connection: Connection, name: str) -> TopicState | None:
 
     Raises:
         BrokerError: Kafka can't be reached, or refuses to tell.
+        SettingsError: librdkafka refuses the settings of the connection.
     """
     with _Admin(connection) as admin:
         cluster = admin.client.describe_cluster(request_timeout=_TIMEOUT_SECONDS)
@@ -97,7 +102,7 @@ class _Admin:
     def __init__(self, connection: Connection) -> None:
         self._servers = connection.bootstrap_servers
         self._last_error = LastError()
-        self.client = AdminClient(connection.client_config({"error_cb": self._last_error}))
+        self.client: AdminClient = connection.client(AdminClient, {"error_cb": self._last_error})
 
     def __enter__(self) -> Self:
         return self
@@ -112,7 +117,7 @@ class _Admin:
             ) from None
 
     def result(self, future: Future[Any]) -> Any:
-        return future.result(_TIMEOUT_SECONDS + 5)
+        return future.result(_TIMEOUT_SECONDS + _GRACE_SECONDS)
 
     def describe(self, name: str) -> TopicDescription | None:
         asked = self.client.describe_topics(TopicCollection([name]), request_timeout=_TIMEOUT_SECONDS)

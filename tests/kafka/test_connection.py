@@ -1,11 +1,15 @@
 import pickle
+import socket
 
 import pytest
 
-from streaming_assets.errors import BrokerError
+from streaming_assets.contract import Topic
+from streaming_assets.errors import BrokerError, SettingsError
 from streaming_assets.kafka.broker import connect
 from streaming_assets.kafka.connection import Connection, connection_from
-from streaming_assets.kafka.topics import topic_state
+from streaming_assets.kafka.consumer import RecordReader
+from streaming_assets.kafka.publisher import Publisher
+from streaming_assets.kafka.topics import ensure_topic, topic_state
 from streaming_assets.settings import load_settings
 
 
@@ -71,3 +75,69 @@ def test_unreachable_cluster_is_named_with_the_reason(monkeypatch):
         topic_state(Connection("127.0.0.1:9"), "events")
     assert "127.0.0.1:9" in caught.value.found
     assert "refused" in caught.value.found
+
+
+@pytest.mark.parametrize(
+    ("config", "found"),
+    [
+        ({"acks": "1", "no.such": "s3cret"}, "no.such: no property of librdkafka"),
+        ({"security.protocol": "s3cret"}, "security.protocol: a value that librdkafka refuses; it is not shown"),
+        ({"stats_cb": "s3cret"}, "stats_cb: a value that librdkafka refuses; it is not shown"),
+        (
+            {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "s3cret"},
+            "security.protocol, sasl.mechanism: a value that librdkafka refuses; it is not shown",
+        ),
+    ],
+)
+def test_faulty_client_settings_are_named_and_not_shown(config, found):
+    """Whatever uses the connection says which variable and property is wrong, and not what it was set to."""
+    connection = connection_from(_settings(kafka_config=config))
+    for use in (_publish, _read, topic_state):
+        with pytest.raises(SettingsError) as caught:
+            use(connection, "events")
+        (fault,) = caught.value.faults
+        assert (fault.where, fault.found) == ("STREAMING_ASSETS_KAFKA_CONFIG", found)
+        assert "s3cret" not in str(caught.value)
+
+
+def _publish(connection, name):
+    with Publisher(connection, Topic(name=name)):
+        pass
+
+
+def _read(connection, name):
+    with RecordReader(connection, name, {0: 0}, {0: 1}, max_records=1, max_bytes=1) as reader:
+        next(reader)
+
+
+@pytest.mark.parametrize(("there", "missing"), [("username", "password"), ("password", "username")])
+def test_half_a_login_is_no_login(there, missing):
+    """A user without a password, or the reverse, is told instead of connecting without a login."""
+    with pytest.raises(SettingsError, match=f"KAFKA_SASL_{missing.upper()}: found nothing") as caught:
+        connection_from(_settings(**{f"kafka_sasl_{there}": "s3cret"}))
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.fixture
+def silent_server():
+    """The address of a server that takes connections and answers nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_server_that_never_answers_is_an_error(monkeypatch, silent_server):
+    """Requests without an answer, to tell of a topic or to make one, end with the address and a remedy."""
+    monkeypatch.setattr("streaming_assets.kafka.topics._TIMEOUT_SECONDS", 1.0)
+    connection = Connection(silent_server)
+    for request in (lambda: topic_state(connection, "events"), lambda: ensure_topic(connection, Topic(name="events"))):
+        with pytest.raises(BrokerError, match=silent_server) as caught:
+            request()
+        assert caught.value.remedy
+
+
+def test_future_that_is_never_done_is_an_error(monkeypatch, silent_server):
+    """A request that librdkafka itself leaves open ends all the same, as the same error."""
+    monkeypatch.setattr("streaming_assets.kafka.topics._GRACE_SECONDS", -9.5)
+    with pytest.raises(BrokerError, match=silent_server) as caught:
+        topic_state(Connection(silent_server), "events")
+    assert caught.value.remedy

@@ -1,17 +1,20 @@
 import ctypes
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 import confluent_kafka
 import pyarrow as pa
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from streaming_assets.errors import BrokerError, TopicChanged
 from streaming_assets.kafka.columns import RECORD_SCHEMA
 from streaming_assets.kafka.connection import MAX_MESSAGE_BYTES, Connection
 from streaming_assets.kafka.consumer import RecordReader
+from streaming_assets.kafka.fetching import Fetcher
+from streaming_assets.kafka.ranges import OffsetRange
 from streaming_assets.kafka.topics import topic_state
 
 pytestmark = pytest.mark.broker
@@ -277,3 +280,14 @@ def test_broker_that_is_not_there_is_waited_for_and_then_an_error(monkeypatch):
         pytest.raises(BrokerError, match=r"127\.0\.0\.1:9.*refused"),
     ):
         next(reader)
+
+
+def test_refusal_without_a_partition_names_all_offsets():
+    """An error that concerns no single partition does not blame partition 0, and every error has a remedy."""
+    offsets = OffsetRange({1: 7, 3: 9}, {1: 8, 3: 10})
+    fetcher = Fetcher(Connection("127.0.0.1:9"), "events", offsets, threading.Event())
+    codes = (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError.UNKNOWN_TOPIC_ID, KafkaError.TOPIC_AUTHORIZATION_FAILED)
+    gap, *others = (fetcher._refused(KafkaError(code)) for code in codes)
+    assert gap.expected == "the offsets by partition {1: 7, 3: 9}"
+    assert fetcher._refused(KafkaError(codes[0]), 3).expected == "the offset 9"
+    assert all(error.remedy for error in (gap, *others))
