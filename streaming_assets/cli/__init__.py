@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
+from streaming_assets.cli.interrupts import check_interrupt, interrupted, note_interrupts
 from streaming_assets.errors import StreamingAssetsError
 
 INTERRUPTED = 130
@@ -12,13 +14,25 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line; a fault that is the user's to mend is told without a stack trace."""
-    from streaming_assets.cli.app import app  # noqa: PLC0415 (`--help` and errors of the import are told the same way)
+    try:
+        note_interrupts()
+        _run()
+    except BaseException:
+        if not interrupted():
+            raise
+        sys.exit(INTERRUPTED)
+    finally:
+        # All is done; what Python does at its end would show an interrupt with a stack trace.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _run() -> None:
+    from streaming_assets.cli.app import app  # noqa: PLC0415 (an interrupt of the import is told the same way)
     from streaming_assets.cli.console import print_error  # noqa: PLC0415
 
     try:
         app()
     except StreamingAssetsError as error:
+        check_interrupt()
         print_error(error)
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)

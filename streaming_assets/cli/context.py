@@ -6,11 +6,13 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from queue import SimpleQueue
 from types import FrameType
 
 from rich.text import Text
 
 from streaming_assets.cli.console import err, print_note
+from streaming_assets.cli.interrupts import check_interrupt
 from streaming_assets.kafka.broker import connect
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.registry import Registry, load_sources
@@ -20,6 +22,7 @@ from streaming_assets.settings import Settings, unknown_variables
 def sources(settings: Settings) -> Registry:
     """Load the plugins and say which were left out."""
     registry = load_sources(disabled=settings.disabled_plugins)
+    check_interrupt()  # of the import of a plugin, which is a broken one then
     _note_broken(registry)
     known = {*registry.sources, *settings.disabled_plugins, *(plugin.name for plugin in registry.broken)}
     for variable, near in unknown_variables(known).items():
@@ -55,16 +58,27 @@ def _say(what: str) -> None:
 def stopping() -> Iterator[threading.Event]:
     """Give an event that SIGINT, SIGTERM and SIGHUP set: work ends in order, and nothing accepted is lost."""
     stop = threading.Event()
+    # A signal may come while this thread is inside of `stop.wait`, which holds the lock that `stop.set` takes.
+    received: SimpleQueue[int | None] = SimpleQueue()
 
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
+    def set_stop() -> None:
+        if received.get() is not None:
+            stop.set()
+
+    setter = threading.Thread(target=set_stop, name="stopping", daemon=True)
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        received.put(number)
 
     numbers = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup, work goes on without the terminal
         numbers.append(signal.SIGHUP)
     before = {number: signal.signal(number, handle) for number in numbers}
+    setter.start()
     try:
         yield stop
     finally:
+        received.put(None)
+        setter.join()
         for number, handler in before.items():
             signal.signal(number, handler)

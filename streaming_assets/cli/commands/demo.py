@@ -11,6 +11,7 @@ from streaming_assets.cli.commands.refresh import print_summaries, refresh_all
 from streaming_assets.cli.commands.up import programs, watch
 from streaming_assets.cli.console import err, out, print_error, print_note, print_table
 from streaming_assets.cli.context import broker, sources, stopping
+from streaming_assets.cli.interrupts import check_interrupt
 from streaming_assets.contract import Batch, EventSource, GoldTable, Producer
 from streaming_assets.errors import StreamingAssetsError
 from streaming_assets.kafka.connection import Connection
@@ -79,6 +80,7 @@ def _produce(source: EventSource, connection: Connection, stop: threading.Event,
         with Publisher(connection, source.topic) as publisher:
             delivered = pump(_OneBatch(producer) if once else producer, publisher, stop=stop, on_progress=notes.tell)
     except StreamingAssetsError as error:
+        check_interrupt()
         print_error(error)
     else:
         if once:

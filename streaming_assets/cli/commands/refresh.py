@@ -10,6 +10,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from streaming_assets.cli.console import err, print_error, print_json, print_table
 from streaming_assets.cli.context import broker, sources
+from streaming_assets.cli.interrupts import check_interrupt
 from streaming_assets.contract import EventSource
 from streaming_assets.engines.factory import make_engine
 from streaming_assets.engines.protocol import Aggregated, Engine, Ingested, Refined
@@ -109,6 +110,7 @@ def _refresh(
             summary.add(step)
             progress.update(task, doing=_doing(summary, step))
     except StreamingAssetsError as error:
+        check_interrupt()
         summary.error = error
     progress.update(task, doing="done", total=1, completed=1)
     return summary
