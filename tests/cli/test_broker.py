@@ -6,9 +6,11 @@ import signal
 import socket
 import time
 
+import psutil
 import pytest
 
 from streaming_assets.kafka.connection import Connection
+from streaming_assets.kafka.embedded import find_broker
 from streaming_assets.kafka.topics import topic_state
 
 pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("broker")]  # the fixture skips where there is no Java
@@ -32,6 +34,17 @@ def test_broker_says_where_it_is_and_stops(new_command_line, tmp_path):
     while _listens(address):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_broker_that_is_killed_is_told(offline):
+    """When its Java is killed, `broker` ends with exit code 1 and says where the log is."""
+    process = offline.start("broker", COLUMNS="1000")
+    assert process.stdout.readline().startswith("Kafka at ")
+    psutil.Process(find_broker(offline.home / "kafka").pid).kill()
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in err) == (1, False)
+    assert "The Kafka broker ended." in err
+    assert str(offline.home / "kafka" / "broker.log") in err
 
 
 def test_port_in_use_is_told(offline):

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from streaming_assets.cli.console import err, out
 from streaming_assets.cli.context import broker, stopping
-from streaming_assets.errors import Fault, SettingsError
-from streaming_assets.settings import load_settings
+from streaming_assets.errors import BrokerError, Fault, SettingsError
+from streaming_assets.kafka.broker import broker_address
+from streaming_assets.kafka.embedded import LOG
+from streaming_assets.settings import Settings, load_settings
+
+_LOOK_SECONDS = 1.0
 
 
 def run_broker() -> None:
@@ -13,7 +17,7 @@ def run_broker() -> None:
 
     Raises:
         SettingsError: The settings name an external cluster.
-        BrokerError: It can't be started.
+        BrokerError: It can't be started, or ended.
     """
     settings = load_settings()
     if settings.kafka_bootstrap_servers is not None:
@@ -30,4 +34,14 @@ def run_broker() -> None:
         where = f"Kafka at {connection.bootstrap_servers}, data in {settings.home / 'kafka'}"
         out.print(where, markup=False, highlight=False, soft_wrap=True)
         err.print("[dim]Ctrl-C stops it[/]")
-        stop.wait()
+        while not stop.wait(_LOOK_SECONDS):
+            if broker_address(settings) != connection.bootstrap_servers:
+                raise _ended(settings)
+
+
+def _ended(settings: Settings) -> BrokerError:
+    return BrokerError(
+        "The Kafka broker ended.",
+        meaning="what it accepted is kept in its folder; what was not delivered is told by its producer",
+        remedy=f"see {settings.home / 'kafka' / LOG} for the cause, then start it again",
+    )
