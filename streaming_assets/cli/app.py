@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
@@ -84,6 +85,8 @@ def produce(
     """Publish a source's events to its topic, until Ctrl-C or the end of the files."""
     if files and not replay:
         raise typer.BadParameter("files are given with --replay FILE...")
+    if rate is not None and not math.isfinite(rate):
+        raise typer.BadParameter(f"{rate} is not a finite number", param_hint="'--rate'")
     from streaming_assets.cli.commands.produce import produce as run
 
     run(source, replay=[*(replay or []), *(files or [])], rate=rate, limit=limit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -44,9 +45,12 @@ def pump(  # noqa: PLR0913 - each of them is a choice of the person who produces
         The number of events that Kafka has acknowledged.
 
     Raises:
+        ValueError: The rate is not a finite number above 0.
         PluginError: The producer raised, or gave back something it may not.
         DeliveryError: Kafka did not take some events.
     """
+    if rate is not None and not 0 < rate < math.inf:  # so that "not a number" is none either
+        raise ValueError(f"the rate is {rate}, not a finite number of events per second above 0")
     before = publisher.delivered
     pace = _Pace(rate, stop)
     published = 0

@@ -74,6 +74,15 @@ def test_rate_bounds_events_per_second(broker, topic_factory):
     assert time.monotonic() - begin >= 0.2
 
 
+@pytest.mark.parametrize("rate", [float("inf"), float("nan"), 0.0, -1.0])
+def test_rate_that_is_no_rate_is_refused(broker, topic_factory, rate):
+    """A rate that is infinite, not a number, or not above 0 is told before the producer is asked."""
+    producer = Script(_batch(1, None))
+    with pytest.raises(ValueError, match=f"the rate is {rate}, not a finite number"):
+        _pump(broker, topic_factory(), producer, rate=rate)
+    assert len(producer.steps) == 1
+
+
 def test_progress_has_the_count_and_the_note(broker, topic_factory):
     """Who watches hears what has been published so far and what the producer has to say."""
     told = []
