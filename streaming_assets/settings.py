@@ -142,6 +142,12 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError([fault]) from error
 
 
+def unusable_home(home: Path, error: OSError) -> SettingsError:
+    """Return the error of a process that can't write where all state lies."""
+    found = f"{str(home)!r} ({error.filename or home}: {error.strerror or error})"
+    return SettingsError([Fault(f"{PREFIX}HOME", found, "a folder that can be made and written")])
+
+
 def source_options(source: str) -> dict[str, str]:
     """Return the options of a source: `STREAMING_ASSETS_<SOURCE>_<OPTION>` as `{"option": "text"}`."""
     prefix = f"{PREFIX}{source}_".upper()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from streaming_assets.errors import Fault, SettingsError, TableBusy
-from streaming_assets.settings import PREFIX
+from streaming_assets.errors import TableBusy
+from streaming_assets.settings import unusable_home
 
 
 @contextmanager
@@ -39,8 +39,7 @@ def source_lock(
             remedy="wait for the other refresh, or raise STREAMING_ASSETS_LOCK_TIMEOUT_SECONDS",
         ) from None
     except OSError as error:
-        found = f"{str(home)!r} ({error.filename or home}: {error.strerror or error})"
-        raise SettingsError([Fault(f"{PREFIX}HOME", found, "a folder that can be made and written")]) from error
+        raise unusable_home(home, error) from error
     try:
         yield
     finally:

@@ -180,3 +180,11 @@ def test_port_in_use_is_told(command_line):
         told = command_line.fails("up", **FREE_PORTS | {"STREAMING_ASSETS_DAGSTER_PORT": str(port)})
     assert told.startswith(f"ProgramFailed Port {port} is in use.")
     assert "set STREAMING_ASSETS_DAGSTER_PORT to another port" in told
+
+
+def test_a_home_that_is_no_folder_is_told(command_line):
+    """Where there is no place for Dagster's files, the error names the variable of the folder of all state."""
+    home = command_line.folder / "file"
+    home.touch()
+    told = command_line.fails("up", **FREE_PORTS, STREAMING_ASSETS_HOME=str(home))
+    assert "STREAMING_ASSETS_HOME" in told

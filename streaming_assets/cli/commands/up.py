@@ -12,7 +12,7 @@ from streaming_assets.cli.processes import Program, dagster, dashboard
 from streaming_assets.defs.instance import prepare_instance
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.kafka.topics import ensure_topic
-from streaming_assets.settings import Settings, load_settings
+from streaming_assets.settings import Settings, load_settings, unusable_home
 
 _READY_SECONDS = 120.0
 _LOOK_SECONDS = 1.0
@@ -35,8 +35,16 @@ def up() -> None:
 
 @contextmanager
 def programs(settings: Settings, connection: Connection, stop: threading.Event) -> Iterator[list[Program]]:
-    """Run Dagster and the dashboard, and say where they are once they answer; `stop` ends the wait for that."""
-    prepare_instance(settings)
+    """Run Dagster and the dashboard, and say where they are once they answer; `stop` ends the wait for that.
+
+    Raises:
+        SettingsError: The folder of all state can't be used.
+        ProgramFailed: A program can't be started, or ended.
+    """
+    try:
+        prepare_instance(settings)
+    except OSError as error:
+        raise unusable_home(settings.home, error) from error
     with dagster(settings) as dagster_program, dashboard(settings) as dashboard_program:
         running = [dagster_program, dashboard_program]
         for program in running:
