@@ -61,8 +61,7 @@ def test_rate_that_is_no_rate_is_told(command_line, rate):
     """A rate that is infinite or not a number is a fault of usage, which names the option."""
     done = command_line.run("produce", "user_interactions", "--rate", rate, "--limit", "1")
     assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (2, "", False)
-    assert "--rate" in done.stderr
-    assert f"{rate} is not a finite number" in done.stderr
+    assert "Invalid value for '--rate'" in done.stderr
 
 
 def test_live_events_of_an_api_are_published(broker, command_line):
