@@ -45,7 +45,7 @@ def _note_broken(registry: Registry) -> None:
 @contextmanager
 def broker(settings: Settings) -> Iterator[Connection]:
     """Connect to Kafka, starting the broker of this home where none runs, and say what is waited for."""
-    # A first download draws its own progress bar, which a status line would tear apart.
+    # Lines and no status: a first download draws a bar of its own on a terminal, which a status would tear apart.
     with connect(settings, on_progress=_say) as connection:
         yield connection
 

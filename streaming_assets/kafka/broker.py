@@ -30,7 +30,7 @@ def connect(
     Args:
         settings: Names an external cluster; if not, the broker of `<home>/kafka` is used.
         start: Whether to start that broker where none runs.
-        on_progress: Told, in words, what is waited for; None shows a first download on the terminal.
+        on_progress: Told, in words, what is waited for. A first download shows a bar instead on a terminal.
 
     Raises:
         BrokerNotRunning: None runs, and `start` is False.

@@ -1,17 +1,14 @@
-"""Download of jars and what they depend on from Maven repositories, with a progress display."""
+"""Download of jars and what they depend on from Maven repositories."""
 
 from __future__ import annotations
 
 import re
-import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from threading import Lock
 from xml.etree import ElementTree as ET
 
 from jgo.config import GlobalSettings
@@ -19,50 +16,13 @@ from jgo.constants import MAVEN_CENTRAL_URL
 from jgo.maven import Artifact, Dependency, MavenContext, PythonResolver
 from jgo.parse import Coordinate
 from requests import RequestException
-from rich.console import Console
-from rich.status import Status
 
 from streaming_assets.errors import BrokerError
+from streaming_assets.kafka.progress import Counter, display
 
 _ATTEMPTS = 3
 _PARALLEL = 8
 _TIMEOUT_SECONDS = 30
-_REPORT_SECONDS = 0.5
-
-
-class _Progress:
-    """Counts jars and bytes; says so to `report` at most twice a second."""
-
-    def __init__(self, report: Callable[[str], None]) -> None:
-        self._report = report
-        self._lock = Lock()
-        self._bytes = 0
-        self._jars = (0, 0)
-        self._reported = 0.0
-
-    @contextmanager
-    def file(self, _name: str, _size: int) -> Iterator[Callable[[int], None]]:
-        """Let jgo count the bytes of one file as they come."""
-        yield self._add
-
-    def jars(self, done: int, total: int) -> None:
-        """Note that `done` of `total` jars are there."""
-        self._jars = (done, total)
-        self._say(at_once=done == total)
-
-    def _add(self, count: int) -> None:
-        with self._lock:
-            self._bytes += count
-        self._say()
-
-    def _say(self, *, at_once: bool = False) -> None:
-        with self._lock:
-            if not at_once and time.monotonic() - self._reported < _REPORT_SECONDS:
-                return
-            self._reported = time.monotonic()
-        done, total = self._jars
-        step = f"{done} of {total} jars" if total else "looking up what it consists of"
-        self._report(f"Downloading Apache Kafka, once: {step}, {self._bytes / 1e6:.1f} MB")
 
 
 class _Resolver(PythonResolver):
@@ -102,38 +62,27 @@ def download(coordinates: Sequence[str], repository: Path, on_progress: Callable
     Args:
         coordinates: `group:artifact:version`.
         repository: Folder in Maven's layout; created where missing.
-        on_progress: Told what is going on; None shows it on the terminal, if there is one.
+        on_progress: As for `progress.display`.
 
     Raises:
         BrokerError: A file can't be had, or is not what its checksum says.
         OSError: The folder can't be written.
     """
     _remove_broken(repository)
-    with _display(on_progress) as report, ThreadPoolExecutor(_PARALLEL) as pool:
-        progress = _Progress(report)
-        artifacts = _resolve(_maven(repository, progress), coordinates)
+    with display(on_progress) as show, ThreadPoolExecutor(_PARALLEL) as pool:
+        counter = Counter(show)
+        artifacts = _resolve(_maven(repository, counter), coordinates)
         jars = []
         for jar in pool.map(Artifact.resolve, artifacts):
             jars.append(jar)
-            progress.jars(len(jars), len(artifacts))
+            counter.jars(len(jars), len(artifacts))
     return jars
 
 
-@contextmanager
-def _display(on_progress: Callable[[str], None] | None) -> Iterator[Callable[[str], None]]:
-    if on_progress is not None:
-        yield on_progress
-    elif sys.stderr.isatty():
-        with Status("Downloading Apache Kafka", console=Console(stderr=True)) as status:
-            yield status.update
-    else:
-        yield lambda _text: None
-
-
-def _maven(repository: Path, progress: _Progress) -> MavenContext:
+def _maven(repository: Path, counter: Counter) -> MavenContext:
     mirrors = GlobalSettings.load().repositories
     return MavenContext(
-        resolver=_Resolver(progress_callback=progress.file),
+        resolver=_Resolver(progress_callback=counter.file),
         repo_cache=repository,
         remote_repos={**mirrors, "central": mirrors.get("central", MAVEN_CENTRAL_URL)},
         timeout=_TIMEOUT_SECONDS,

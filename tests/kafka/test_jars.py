@@ -1,7 +1,12 @@
+import contextlib
 import functools
 import http.server
 import json
+import os
+import pty
 import shutil
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -70,6 +75,34 @@ def test_fresh_cache_is_filled_from_the_mirror(tmp_path, monkeypatch):
     manifest = json.loads((jar_cache() / "classpath.json").read_bytes())
     assert [jar.stat().st_size for jar in jars] == [size for _, size in manifest]
     assert any(jar.name.startswith("kafka_2.13-") for jar in jars)
+
+
+@pytest.mark.broker
+@pytest.mark.usefixtures("mirror")
+def test_first_download_shows_a_bar_on_a_terminal(tmp_path, monkeypatch):
+    """On a terminal, a bar grows to its end, and the caller hears nothing that would tear it apart."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    terminal, theirs = pty.openpty()
+    code = "from streaming_assets.kafka.jars import kafka_jars; print(len(kafka_jars(print)))"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=theirs, text=True) as process:
+        os.close(theirs)
+        shown = _all_of(terminal)
+        told = process.stdout.read()
+    assert "Downloading Apache Kafka, once" in shown
+    assert "━" * 40 in shown.replace("\x1b[0m", "")
+    assert f"{told.strip()} of {told.strip()} jars" in shown
+
+
+def _all_of(terminal):
+    """Return what is written to a terminal until nobody can write any more."""
+    shown = b""
+    with contextlib.suppress(OSError):  # Linux's way to tell the end
+        while part := os.read(terminal, 65536):
+            shown += part
+    os.close(terminal)
+    return shown.decode()
 
 
 def test_repository_that_does_not_answer_is_named(tmp_path, monkeypatch):
