@@ -167,14 +167,13 @@ def unknown_variables(sources: Collection[str]) -> dict[str, str | None]:
     Returns:
         The variables, each with the setting that was probably meant, if one is near.
     """
-    known = {PREFIX + field.upper() for field in Settings.model_fields}
-    prefixes = tuple(f"{PREFIX}{source}_".upper() for source in sources)
-    unknown = [
-        name
-        for name in _environment()
-        if name.upper().startswith(PREFIX) and name.upper() not in known and not name.upper().startswith(prefixes)
-    ]
-    return {name: next(iter(get_close_matches(name.upper(), known, n=1)), None) for name in sorted(unknown)}
+    settings = [field.upper() for field in Settings.model_fields]
+    prefixes = tuple(f"{source}_".upper() for source in sources)
+    ours = {name: name.upper().removeprefix(PREFIX) for name in _environment() if name.upper().startswith(PREFIX)}
+    unknown = {name: end for name, end in ours.items() if end not in settings and not end.startswith(prefixes)}
+    # Compared without the prefix, beside which everything would be near.
+    near = {name: get_close_matches(end, settings, n=1) for name, end in sorted(unknown.items())}
+    return {name: PREFIX + found[0] if found else None for name, found in near.items()}
 
 
 def _environment() -> dict[str, str | None]:

@@ -11,7 +11,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from streaming_assets.errors import SettingsError
-from streaming_assets.settings import PREFIX, SECRETS, Settings, load_settings, source_options
+from streaming_assets.settings import PREFIX, SECRETS, Settings, load_settings, source_options, unknown_variables
 
 
 @pytest.fixture(autouse=True)
@@ -189,3 +189,26 @@ def test_options_of_a_source(here, monkeypatch):
     monkeypatch.setenv("STREAMING_ASSETS_SHOP", "no")
     assert source_options("shop") == {"rate": "5", "token": "environment"}
     assert source_options("market") == {}
+
+
+def test_unknown_variables_are_found(here, monkeypatch):
+    """A variable that is no setting and no option of a source is found in file and environment, with the nearest."""
+    (here / ".env").write_text("STREAMING_ASSETS_THREAD=2\nTHREAD=2\n")
+    monkeypatch.setenv("STREAMING_ASSETS_SHOP_TOKEN", "x")
+    monkeypatch.setenv("STREAMING_ASSETS_SHOPS_TOKEN", "x")
+    monkeypatch.setenv("streaming_assets_kafka_prot", "9092")
+    monkeypatch.setenv("STREAMING_ASSETS_XYZ", "x")
+    monkeypatch.setenv("STREAMING_ASSETS_KAFKA_PORT", "9092")
+    assert unknown_variables(["shop"]) == {
+        "STREAMING_ASSETS_THREAD": "STREAMING_ASSETS_THREADS",
+        "STREAMING_ASSETS_SHOPS_TOKEN": None,
+        "streaming_assets_kafka_prot": "STREAMING_ASSETS_KAFKA_PORT",
+        "STREAMING_ASSETS_XYZ": None,
+    }
+
+
+def test_every_setting_is_known(monkeypatch):
+    """No setting is taken for an unknown variable."""
+    for name in Settings.model_fields:
+        monkeypatch.setenv(PREFIX + name.upper(), "x")
+    assert unknown_variables([]) == {}

@@ -77,3 +77,14 @@ def test_unknown_engine_is_told(offline):
     """An engine that does not exist is a fault of the settings, whether it comes by option or variable."""
     assert "STREAMING_ASSETS_ENGINE" in offline.fails("refresh", "--engine", "abacus")
     assert "STREAMING_ASSETS_ENGINE" in offline.fails("refresh", STREAMING_ASSETS_ENGINE="abacus")
+
+
+def test_a_misspelt_variable_is_noted(offline):
+    """What is neither a setting nor an option is a note with the name that was meant, and not its value."""
+    variables = {"STREAMING_ASSETS_PSEUDONYM_KEYS": SECRET, "STREAMING_ASSETS_GITHUB_EVENTS_TOKEN": SECRET}
+    done = offline.run("tables", "--json", **variables)
+    assert done.returncode == 0
+    assert done.stderr == (
+        "note STREAMING_ASSETS_PSEUDONYM_KEYS is neither a setting nor an option of a source, and has no effect; "
+        "did you mean STREAMING_ASSETS_PSEUDONYM_KEY?\n"
+    )

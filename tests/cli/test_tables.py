@@ -7,6 +7,8 @@ import json
 import pytest
 from deltalake import DeltaTable
 
+from streaming_assets.lake.lock import source_lock
+
 pytestmark = pytest.mark.broker
 
 EVENTS = [
@@ -28,10 +30,10 @@ def produced(command_line):
 def test_refresh_tells_what_came_in(produced):
     """A refresh tells records, events, misfits, duplicates and Gold rows of each source, and then nothing new."""
     github, user = produced.json("refresh")
-    nothing = {"bronze": 0, "silver": 0, "quarantined": 0, "duplicates": 0, "commits": 0, "gold": {}}
+    nothing = {"bronze": 0, "silver": 0, "quarantined": 0, "duplicates": 0, "commits": 0, "gold": {}, "error": None}
     assert github == {"source": "github_events", **nothing}
     gold = {"events_by_type": 8, "user_sessions": 1, "video_activity": 1}
-    counts = {"bronze": 10, "silver": 8, "quarantined": 1, "duplicates": 1, "commits": 5, "gold": gold}
+    counts = {"bronze": 10, "silver": 8, "quarantined": 1, "duplicates": 1, "commits": 5, "gold": gold, "error": None}
     assert user == {"source": "user_interactions", **counts}
     assert produced.json("refresh", "user_interactions") == [{"source": "user_interactions", **nothing}]
     assert produced.ok("refresh").lstrip().startswith("Nothing new\n")
@@ -54,6 +56,30 @@ def test_tables_before_and_after_a_refresh(produced):
     assert [(state["rows"], state["batch"]) for state in states] == [(10, 1), (8, 1), (1, 1), (8, 1), (1, 1), (1, 1)]
     assert all(state["exists"] and state["committed_at"] and state["bytes"] > 0 for state in states)
     assert "not there yet" not in produced.ok("tables", "user_interactions")
+
+
+def test_a_source_that_fails_costs_no_other(produced):
+    """Where one source can't be refreshed the others are, the exit code is 1, and both outputs tell the reason."""
+    log = produced.lake / "github_events" / "bronze" / "_delta_log"
+    log.mkdir(parents=True)
+    (log / f"{0:020}.json").write_text("rubbish")
+
+    done = produced.run("refresh", "--json")
+
+    github, user = json.loads(done.stdout)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert (user["silver"], user["error"]) == (8, None)
+    assert "github_events" in github["error"]
+    assert len(produced.rows("user_interactions/silver")) == 8
+    assert "TableError" in produced.fails("refresh")
+
+
+def test_verify_waits_for_a_refresh(offline):
+    """While a source is refreshed it is not verified: tables read one after the other would not belong together."""
+    with source_lock(offline.home, "user_interactions", timeout=0):
+        told = offline.fails("verify", STREAMING_ASSETS_LOCK_TIMEOUT_SECONDS="0")
+    assert "TableBusy Another process refreshes user_interactions." in told
+    assert offline.json("verify")["passed"] is True
 
 
 def test_verify_finds_a_row_that_is_missing(produced):
