@@ -67,6 +67,7 @@ class Publisher:
 
         Raises:
             DeliveryError: An event can't be sent, or one that was accepted earlier was not taken.
+            UnicodeEncodeError: The name of a header is not Unicode: it has a lone surrogate.
         """
         for event in events:
             self._produce(event)
@@ -111,6 +112,8 @@ class Publisher:
         if event.timestamp is not None:
             optional["timestamp"] = (event.timestamp - _EPOCH) // _MILLISECOND
         if event.headers:
+            for name, _ in event.headers:
+                name.encode()  # where this fails, confluent-kafka would end the process
             optional["headers"] = list(event.headers)
         while True:
             try:

@@ -92,3 +92,13 @@ def test_broker_that_is_not_there_is_a_delivery_error(monkeypatch):
     with pytest.raises(DeliveryError, match=r"(?s)2 of 2 events.*127\.0\.0\.1:9.*refused"):
         publisher.flush()
     assert publisher.delivered == 0
+
+
+def test_header_name_that_is_not_unicode_is_an_error(broker, topic_factory):
+    """A name with a lone surrogate is told, and does not end the process; the events before it are delivered."""
+    topic = topic_factory()
+    with Publisher(broker, topic) as publisher:
+        publisher.publish([Event(value=b"x", headers=(("caf\u00e9", b""),))])
+        with pytest.raises(UnicodeEncodeError, match=r"surrogates not allowed"):
+            publisher.publish([Event(value=b"y", headers=(("\udce9", b""),))])
+    assert publisher.delivered == 1
