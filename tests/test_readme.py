@@ -86,16 +86,30 @@ def test_every_command_of_the_table_exists(offline):
     assert {word for word in named if word.islower()} == shown
 
 
-def test_every_setting_of_the_table_exists():
-    """Each variable of the table is a setting of the framework, or an option of a source."""
+def settings_of_the_table() -> dict[str, str]:
+    """The settings that the table names, each with the default that it shows."""
     table = README.split("| variable |")[1].split("\n\n")[0]
-    names = [
-        name.lower()
-        for row in re.findall(r"^\| (`[^|]*`) \|", table, re.MULTILINE)
-        for name in re.findall(r"`(\w+)`", row)
-    ]
+    shown = {}
+    for variables, default in re.findall(r"^\| (`[^|]*`) \| ([^|]*)\|", table, re.MULTILINE):
+        names = re.findall(r"`(\w+)`", variables)
+        defaults = default.strip().split(", ") if len(names) > 1 else [default.strip()]
+        shown |= dict(zip(map(str.lower, names), defaults + [""] * len(names), strict=False))
+    return shown
+
+
+def test_the_table_has_every_setting_and_no_other():
+    """Each setting of the framework stands in the table, and what stands there besides is an option of a source."""
+    names = settings_of_the_table()
     sources = tuple(f"{source}_" for source in load_sources().sources)
-    assert [name for name in names if name not in Settings.model_fields and not name.startswith(sources)] == []
+    assert {name for name in names if not name.startswith(sources)} == set(Settings.model_fields)
+
+
+def test_numbers_of_the_table_are_the_defaults():
+    """Where the default of a setting is a fixed number, the table shows that number."""
+    fields = {name: field.default for name, field in Settings.model_fields.items()}
+    numbers = {name: float(value) for name, value in fields.items() if isinstance(value, int | float)}
+    shown = settings_of_the_table()
+    assert {name: float(re.match(r"[0-9.]*", shown[name])[0] or "nan") for name in numbers} == numbers
 
 
 def test_files_it_names_are_there():
