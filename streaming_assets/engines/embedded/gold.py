@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from streaming_assets.contract import EventSource, GoldTable, ScalarType
-from streaming_assets.engines.embedded.duck import count, fetch, literal, name, read_parquet
+from streaming_assets.engines.embedded.duck import count, literal, name, read_parquet
 from streaming_assets.engines.embedded.transform import DEFINITION_ERRORS
 from streaming_assets.engines.protocol import Aggregated, GoldAudit
 from streaming_assets.engines.ranges import KeyRange, TimeRange, key_ranges, window_ranges
@@ -22,6 +22,9 @@ from streaming_assets.lake import layout
 from streaming_assets.lake.schemas import gold_schema, silver_schema
 from streaming_assets.lake.tables import DataFile, LakeTable, open_or_create, open_table
 from streaming_assets.windows import window_length
+
+_PIECE = 100_000
+"""Rows of a result that are handed on at a time."""
 
 
 @dataclass
@@ -57,31 +60,31 @@ class Aggregator:
         """Compare the table with its computation from all of Silver; see `Engine.audit_gold`."""
         silver = open_table(layout.silver(self.source), self.lake)
         gold = open_table(layout.gold(self.source, self.table), self.lake)
-        expected = self._compute(silver.files() if silver else [])
-        self.connection.register("expected", expected)
-        self.connection.register("actual", self._stored(gold.files()) if gold else expected.slice(0, 0))
+        self._compute(silver.files() if silver else [])
+        self.connection.execute(f"CREATE OR REPLACE TEMP VIEW actual AS {self._stored(gold.files() if gold else [])}")
         columns = ", ".join(_comparable(column.name, column.type) for column in self.table.columns)
         counts = [
             count(self.connection, f"(SELECT {columns} FROM {one} EXCEPT ALL SELECT {columns} FROM {other})")
-            for one, other in (("expected", "actual"), ("actual", "expected"))
+            for one, other in (("computed", "actual"), ("actual", "computed"))
         ]
         return GoldAudit(
             table=self.table.name, rows=count(self.connection, "actual"), missing=counts[0], unexpected=counts[1]
         )
 
     def _replace_all(self, gold: LakeTable, batch: int, files: Sequence[DataFile]) -> Aggregated:
-        rows = self._compute(files)
-        gold.replace(rows, where=None, batch=batch, metadata={"rows": rows.num_rows})
-        return Aggregated(table=self.table.name, batch=batch, rows=rows.num_rows, ranges=None)
+        self._compute(files)
+        rows = count(self.connection, "computed")
+        gold.replace(self._rows(self._computed), where=None, batch=batch, metadata={"rows": rows})
+        return Aggregated(table=self.table.name, batch=batch, rows=rows, ranges=None)
 
     def _replace_windows(self, gold: LakeTable, silver: LakeTable, files: Sequence[DataFile]) -> Aggregated:
         length = window_length(self.table.window or "")
         touched = [start for (start,) in self._new("window_start", silver, gold)]
         ranges = window_ranges(touched, length)
         times = " OR ".join(_between("event_time", _timestamp(each.start), _timestamp(each.end)) for each in ranges)
-        rows = self._compute([file for file in files if _overlaps(file, ranges)], where=times or "false")
+        self._compute([file for file in files if _overlaps(file, ranges)], where=times or "false")
         where = " OR ".join(_between("window_start", _delta_time(each.start), _delta_time(each.end)) for each in ranges)
-        return self._commit(gold, silver.batch, rows, where, len(ranges))
+        return self._commit(gold, silver.batch, self._computed, where, len(ranges))
 
     def _replace_keys(self, gold: LakeTable, silver: LakeTable, files: Sequence[DataFile]) -> Aggregated:
         key = self.table.per or ""
@@ -91,33 +94,38 @@ class Aggregator:
         )
         stored = gold.files()
         ranges = key_ranges(touched, [file.low[key] for file in stored if file.low.get(key) is not None])
-        computed = self._compute(files, where=f"{name(key)} IN (SELECT {name(key)} FROM touched)")
+        self._compute(files, where=f"{name(key)} IN (SELECT {name(key)} FROM touched)")
         covered = " OR ".join(_key_condition(key, each) for each in ranges)
-        rows = self._with_untouched(computed, stored, key, covered)
-        return self._commit(gold, silver.batch, rows, covered, len(ranges))
+        return self._commit(gold, silver.batch, self._with_untouched(stored, key, covered), covered, len(ranges))
 
-    def _with_untouched(self, computed: pa.Table, stored: Sequence[DataFile], key: str, covered: str) -> pa.Table:
-        """Add the rows of keys that are not touched, but lie in a range that is replaced; in key order."""
-        if not covered:
-            return computed
-        self.connection.register("computed", computed)
-        schema = gold_schema(self.table)
-        columns = ", ".join(map(name, schema.names))
-        untouched = f"""
-            UNION ALL BY NAME
-            SELECT {columns} FROM {read_parquet(file.path for file in stored)}
-            WHERE ({covered}) AND {name(key)} NOT IN (SELECT {name(key)} FROM touched)
-        """
-        rows = fetch(self.connection, f"SELECT * FROM computed {untouched if stored else ''} ORDER BY {name(key)}")
-        return rows.cast(schema)
+    @property
+    def _computed(self) -> str:
+        # In the order of the keys, so that a file holds neighbours and a range of them touches few files.
+        order = [self.table.per] if self.table.per else [*self.table.keys]
+        return f"SELECT * FROM computed ORDER BY {', '.join(map(name, order))}"
 
-    def _commit(self, gold: LakeTable, batch: int, rows: pa.Table, where: str, ranges: int) -> Aggregated:
-        metadata = {"rows": rows.num_rows, "ranges": ranges}
+    def _with_untouched(self, stored: Sequence[DataFile], key: str, covered: str) -> str:
+        """Return the query of the computed rows and those of keys that lie in a replaced range, but are not touched."""
+        untouched = (
+            f"SELECT * FROM ({self._stored(stored)}) WHERE ({covered or 'false'}) "
+            f"AND {name(key)} NOT IN (SELECT {name(key)} FROM touched)"
+        )
+        return f"SELECT * FROM computed UNION ALL BY NAME {untouched} ORDER BY {name(key)}"
+
+    def _commit(self, gold: LakeTable, batch: int, query: str, where: str, ranges: int) -> Aggregated:
+        rows = count(self.connection, f"({query})")
+        metadata = {"rows": rows, "ranges": ranges}
         if where:
-            gold.replace(rows, where=where, batch=batch, metadata=metadata)
+            gold.replace(self._rows(query), where=where, batch=batch, metadata=metadata)
         else:  # no window or key is touched: only the batch moves on
-            gold.append(rows, batch=batch, metadata=metadata)
-        return Aggregated(table=self.table.name, batch=batch, rows=rows.num_rows, ranges=ranges)
+            gold.append(self._rows(query), batch=batch, metadata=metadata)
+        return Aggregated(table=self.table.name, batch=batch, rows=rows, ranges=ranges)
+
+    def _rows(self, query: str) -> pa.RecordBatchReader:
+        """Return the rows of a query piece by piece: a result may be larger than memory."""
+        schema = gold_schema(self.table)
+        pieces = self.connection.sql(query).to_arrow_reader(_PIECE)
+        return pa.RecordBatchReader.from_batches(schema, (piece.cast(schema) for piece in pieces))
 
     def _new(self, column: str, silver: LakeTable, gold: LakeTable) -> list[tuple[Any, ...]]:
         files = silver.files(newer_than=gold.batch)
@@ -144,34 +152,44 @@ class Aggregator:
         first = f"greatest({start}, TIMESTAMPTZ '0001-01-01 00:00:00+00')"
         return f"SELECT *, {first} AS window_start, {start} + INTERVAL {seconds} SECOND AS window_end FROM ({rows})"
 
-    def _compute(self, files: Sequence[DataFile], where: str = "true") -> pa.Table:
-        """Run the plugin's query over the Silver rows that meet `where`; columns cast as declared."""
-        schema = gold_schema(self.table)
+    def _compute(self, files: Sequence[DataFile], where: str = "true") -> None:
+        """Run the plugin's query over the Silver rows that meet `where`; its rows become the table `computed`.
+
+        Columns are cast as declared.
+
+        Raises:
+            PluginError: The query can't run, or leaves a required column null.
+        """
         self.connection.execute(f"CREATE OR REPLACE TEMP VIEW silver AS {self._silver(files, f'({where})')}")
-        kinds = self.connection.from_arrow(schema.empty_table())
+        kinds = self.connection.from_arrow(gold_schema(self.table).empty_table())
         casts = ", ".join(
             f"CAST({name(column)} AS {kind}) AS {name(column)}"
             for column, kind in zip(kinds.columns, kinds.types, strict=True)
         )
-        order = ", ".join(map(name, self.table.keys))
-        query = f"SELECT {casts} FROM ({transpile(self.table.sql, DUCKDB)}) ORDER BY {order}"
+        query = f"SELECT {casts} FROM ({transpile(self.table.sql, DUCKDB)})"
         try:
-            return fetch(self.connection, query).cast(schema)
-        except (*DEFINITION_ERRORS, duckdb.DataError, pa.ArrowInvalid, ValueError) as error:
-            raise PluginError(
-                f"The SQL of Gold table {self.source.name}.{self.table.name} can't run.",
-                found=str(error).strip(),
-                expected="rows with the declared columns",
-                meaning="the table is as it was; Bronze and Silver have every record",
-                remedy=f"mend the plugin (`streaming-assets plugins check {self.source.name}`), then refresh again",
-            ) from error
+            self.connection.execute(f"CREATE OR REPLACE TEMP TABLE computed AS {query}")
+        except (*DEFINITION_ERRORS, duckdb.DataError) as error:
+            raise self._broken(str(error).strip()) from error
+        for column in (column.name for column in self.table.columns if column.required):
+            if nulls := count(self.connection, f"computed WHERE {name(column)} IS NULL"):
+                raise self._broken(f"{nulls:,} rows whose required column {column} is null")
 
-    def _stored(self, files: Sequence[DataFile]) -> pa.Table:
+    def _broken(self, found: str) -> PluginError:
+        return PluginError(
+            f"The SQL of Gold table {self.source.name}.{self.table.name} can't run.",
+            found=found,
+            expected="rows with the declared columns",
+            meaning="the table is as it was; Bronze and Silver have every record",
+            remedy=f"mend the plugin (`streaming-assets plugins check {self.source.name}`), then refresh again",
+        )
+
+    def _stored(self, files: Sequence[DataFile]) -> str:
+        """Return the SQL of the table's rows in some of its files."""
         schema = gold_schema(self.table)
-        if not files:
-            return schema.empty_table()
-        query = f"SELECT {', '.join(map(name, schema.names))} FROM {read_parquet(file.path for file in files)}"
-        return fetch(self.connection, query).cast(schema)
+        self.connection.register("no_gold", schema.empty_table())
+        relation = read_parquet(file.path for file in files) if files else "no_gold"
+        return f"SELECT {', '.join(map(name, schema.names))} FROM {relation}"
 
 
 def _overlaps(file: DataFile, ranges: Sequence[TimeRange]) -> bool:
