@@ -192,6 +192,11 @@ BAD: dict[str, tuple[EventSource, str, str]] = {
         "more than capitals",
     ),
     "field with a dot": (schema(fields=(*SCHEMA.fields, Field(name="a.b", type=TEXT))), "schema.fields.a.b", "letters"),
+    "field with an engine's prefix": (
+        schema(fields=(*SCHEMA.fields, Field(name="_SA_x", type=TEXT))),
+        "schema.fields._SA_x",
+        "not beginning with _sa_",
+    ),
     "empty object": (
         schema(fields=(*SCHEMA.fields, Field(name="o", type=Array(items=Struct(fields=()))))),
         "schema.fields.o",

@@ -12,7 +12,7 @@ from streaming_assets.sqlcheck.problems import one_of
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-_EVENT_FIELD = re.compile(r"[\w@$-]{1,128}")
+_EVENT_FIELD = re.compile(r"(?!_sa_)[\w@$-]{1,128}", re.IGNORECASE)  # engines carry columns of their own so named
 
 
 def identifier_faults(where: str, name: str) -> Iterator[Fault]:
@@ -40,7 +40,9 @@ def event_field_faults(fields: Sequence[Field], where: str) -> Iterator[Fault]:
     """Check the fields of an event, which are named as in its JSON."""
     if not fields:
         yield Fault(where, "no fields", "at least one field")
-    yield from _field_faults(fields, where, _EVENT_FIELD, "letters, digits, _, @, $ and -, at most 128")
+    yield from _field_faults(
+        fields, where, _EVENT_FIELD, "letters, digits, _, @, $ and -, at most 128, not beginning with _sa_"
+    )
 
 
 def _field_faults(fields: Sequence[Field], where: str, legal: re.Pattern[str], expected: str) -> Iterator[Fault]:
