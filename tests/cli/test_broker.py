@@ -36,6 +36,7 @@ def test_broker_says_where_it_is_and_stops(new_command_line, tmp_path):
         time.sleep(0.05)
 
 
+@pytest.mark.long
 def test_a_broker_that_is_killed_is_told(offline):
     """When its Java is killed, `broker` ends with exit code 1 and says where the log is."""
     process = offline.start("broker", COLUMNS="1000")

@@ -113,6 +113,7 @@ def stop(process, line) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.long
 def test_up_serves_both_pages_and_dagster_refreshes(home, demonstrated):
     """Both pages answer, the sensor brings new events in without being asked, and after SIGTERM all data is there."""
     before = silver_version(home)
@@ -133,6 +134,7 @@ def test_up_serves_both_pages_and_dagster_refreshes(home, demonstrated):
     assert home.json("verify")["passed"] is True
 
 
+@pytest.mark.long
 def test_nothing_outlives_an_up_that_was_killed(command_line):
     """After SIGKILL of `up` the programs that it started end by themselves, so that their ports are free."""
     process = command_line.start("up", **FREE_PORTS)
@@ -152,6 +154,7 @@ os.execv(sys.executable, [sys.executable, "-m", "streaming_assets", "up"])
 """
 
 
+@pytest.mark.long
 def test_nothing_outlives_the_terminal_of_up(command_line):
     """When the terminal closes while everything is starting, `up` ends, and so does all that it started."""
     shown, terminal = os.openpty()

@@ -127,6 +127,7 @@ def test_broker_stops_after_its_only_user_was_killed(home, start_user):
     assert not (home / "kafka" / "broker.json").exists()
 
 
+@pytest.mark.long
 def test_broker_whose_supervisor_was_killed_is_replaced(home, start_user):
     """After SIGKILL of the supervisor the next user gets a broker that is watched over again."""
     user = start_user()
@@ -141,6 +142,7 @@ def test_broker_whose_supervisor_was_killed_is_replaced(home, start_user):
     assert psutil.pid_exists(new["supervisor"])
 
 
+@pytest.mark.long
 def test_broker_that_dies_while_used_is_started_again(home, start_user):
     """After SIGKILL of Java the supervisor goes, and the next user starts the broker anew, data included."""
     user = start_user()
