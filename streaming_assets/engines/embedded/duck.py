@@ -105,6 +105,20 @@ def read_parquet(paths: Iterable[str | Path]) -> str:
     return f"read_parquet([{files}], hive_partitioning = false)"
 
 
+def casts(connection: duckdb.DuckDBPyConnection, schema: pa.Schema) -> str:
+    """Return the columns of a schema, each cast to its type, as a SELECT list."""
+    kinds = connection.from_arrow(schema.empty_table())
+    return ", ".join(
+        f"CAST({name(column)} AS {kind}) AS {name(column)}"
+        for column, kind in zip(kinds.columns, kinds.types, strict=True)
+    )
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error says first; DuckDB's go on with the query."""
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
 def name(identifier: str) -> str:
     """Quote an identifier."""
     return '"' + identifier.replace('"', '""') + '"'

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from streaming_assets.contract import EventSource, GoldTable, ScalarType
-from streaming_assets.engines.embedded.duck import count, literal, name, read_parquet
+from streaming_assets.engines.embedded.duck import casts, count, literal, name, read_parquet
 from streaming_assets.engines.embedded.transform import DEFINITION_ERRORS
 from streaming_assets.engines.protocol import Aggregated, GoldAudit
 from streaming_assets.engines.ranges import KeyRange, TimeRange, key_ranges, window_ranges
@@ -161,12 +161,8 @@ class Aggregator:
             PluginError: The query can't run, or leaves a required column null.
         """
         self.connection.execute(f"CREATE OR REPLACE TEMP VIEW silver AS {self._silver(files, f'({where})')}")
-        kinds = self.connection.from_arrow(gold_schema(self.table).empty_table())
-        casts = ", ".join(
-            f"CAST({name(column)} AS {kind}) AS {name(column)}"
-            for column, kind in zip(kinds.columns, kinds.types, strict=True)
-        )
-        query = f"SELECT {casts} FROM ({transpile(self.table.sql, DUCKDB)})"
+        columns = casts(self.connection, gold_schema(self.table))
+        query = f"SELECT {columns} FROM ({transpile(self.table.sql, DUCKDB)})"
         try:
             self.connection.execute(f"CREATE OR REPLACE TEMP TABLE computed AS {query}")
         except (*DEFINITION_ERRORS, duckdb.DataError) as error:

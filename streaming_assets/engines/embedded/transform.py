@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from streaming_assets.contract import EventSource
 from streaming_assets.engines.embedded.decide import MISFITS
-from streaming_assets.engines.embedded.duck import count, fetch, literal, name
+from streaming_assets.engines.embedded.duck import casts, count, fetch, first_line, literal, name
 from streaming_assets.engines.sql import CARRIED, DUCKDB, silver_query
 from streaming_assets.errors import PluginError
 from streaming_assets.fitting import Reason
@@ -28,7 +28,7 @@ def transform(connection: duckdb.DuckDBPyConnection, source: EventSource) -> Non
     try:
         evaluate(connection, source, "events")
     except DEFINITION_ERRORS as error:
-        raise _broken(source, _first_line(error)) from error
+        raise _broken(source, first_line(error)) from error
     except _RECORD_ERRORS:
         _isolate(connection, source, evaluate)
     _refuse_nulls(connection, source)
@@ -101,14 +101,13 @@ def _declared(source: EventSource, result: object, rows: int) -> pa.Table:
 
 
 def _store(connection: duckdb.DuckDBPyConnection, source: EventSource, query: str) -> None:
+    columns = casts(connection, _refined_schema(source))
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE refined AS SELECT {columns} FROM ({query})")
+
+
+def _refined_schema(source: EventSource) -> pa.Schema:
     schema = silver_schema(source)
-    kinds = connection.from_arrow(schema.empty_table())
-    casts = ", ".join(
-        f"CAST({name(column)} AS {kind}) AS {name(column)}"
-        for column, kind in zip(kinds.columns, kinds.types, strict=True)
-        if column != "event_date"
-    )
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE refined AS SELECT {casts} FROM ({query})")
+    return schema.remove(schema.get_field_index("event_date"))  # the day is added when rows are written
 
 
 def _refuse_nulls(connection: duckdb.DuckDBPyConnection, source: EventSource) -> None:
@@ -156,7 +155,7 @@ def _isolate(connection: duckdb.DuckDBPyConnection, source: EventSource, evaluat
             evaluate(connection, source, "some_events")
         except _RECORD_ERRORS as error:
             if low == high:
-                failed.append((low, _first_line(error)))
+                failed.append((low, first_line(error)))
                 if len(failed) == _MOST_FAILURES:
                     raise _broken(source, f"{len(failed):,} records failed, the last with: {failed[-1][1]}") from error
             else:
@@ -172,7 +171,7 @@ def _isolate(connection: duckdb.DuckDBPyConnection, source: EventSource, evaluat
 def _keep(
     connection: duckdb.DuckDBPyConnection, source: EventSource, done: list[pa.Table], failed: list[tuple[int, str]]
 ) -> None:
-    empty = silver_schema(source).empty_table().drop_columns(["event_date"])
+    empty = _refined_schema(source).empty_table()
     connection.register("kept", pa.concat_tables(done) if done else empty)
     connection.execute("CREATE OR REPLACE TEMP TABLE refined AS SELECT * FROM kept")
     kinds = pa.schema([("_sa_row", pa.int64()), ("detail", pa.string())])
@@ -190,7 +189,3 @@ def _broken(source: EventSource, why: str) -> PluginError:
         meaning="nothing was written; Bronze has every record",
         remedy=f"mend the plugin (`streaming-assets plugins check {source.name}`), then run the refresh again",
     )
-
-
-def _first_line(error: Exception) -> str:
-    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
