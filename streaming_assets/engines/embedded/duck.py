@@ -28,6 +28,7 @@ PSEUDONYM_LENGTH = 32
 def connect(settings: Settings, pseudonym_key: bytes) -> duckdb.DuckDBPyConnection:
     """Open a DuckDB that lives in memory, spills under `home`, loads nothing from the network and thinks in UTC."""
     spill = settings.home / "tmp" / f"duckdb-{os.getpid()}"
+    spill.parent.mkdir(parents=True, exist_ok=True)  # DuckDB makes only the last folder, when it first spills
     _remove_abandoned(spill.parent)
     connection = duckdb.connect(
         config={

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,8 @@ import pyarrow as pa
 
 from streaming_assets.contract import EventSource, GoldTable, ScalarType
 from streaming_assets.engines.embedded.duck import casts, count, literal, name, read_parquet
+from streaming_assets.engines.embedded.handover import write_while_computing
+from streaming_assets.engines.embedded.spans import spans
 from streaming_assets.engines.embedded.transform import DEFINITION_ERRORS
 from streaming_assets.engines.protocol import Aggregated, GoldAudit
 from streaming_assets.engines.ranges import KeyRange, TimeRange, key_ranges, window_ranges
@@ -20,7 +22,7 @@ from streaming_assets.engines.sql import DUCKDB, transpile
 from streaming_assets.errors import PluginError
 from streaming_assets.lake import layout
 from streaming_assets.lake.schemas import gold_schema, silver_schema
-from streaming_assets.lake.tables import DataFile, LakeTable, open_or_create, open_table
+from streaming_assets.lake.tables import NO_BATCH, DataFile, LakeTable, open_or_create, open_table
 from streaming_assets.windows import window_length
 
 _PIECE = 100_000
@@ -50,8 +52,8 @@ class Aggregator:
         if gold.batch >= silver.batch:
             return None
         files = silver.files()
-        if not files or gold.batch == 0 or not (self.table.window or self.table.per):
-            return self._replace_all(gold, silver.batch, files)
+        if not files or gold.batch == NO_BATCH or not (self.table.window or self.table.per):
+            return self._commit(gold, silver.batch, self._all(files))
         if self.table.window:
             return self._replace_windows(gold, silver, files)
         return self._replace_keys(gold, silver, files)
@@ -71,20 +73,26 @@ class Aggregator:
             table=self.table.name, rows=count(self.connection, "actual"), missing=counts[0], unexpected=counts[1]
         )
 
-    def _replace_all(self, gold: LakeTable, batch: int, files: Sequence[DataFile]) -> Aggregated:
-        self._compute(files)
-        rows = count(self.connection, "computed")
-        gold.replace(self._rows(self._computed), where=None, batch=batch, metadata={"rows": rows})
-        return Aggregated(table=self.table.name, batch=batch, rows=rows, ranges=None)
+    def _all(self, files: Sequence[DataFile]) -> Iterator[str]:
+        return self._spans(files) if self.table.window else self._once(files)
+
+    def _once(self, files: Sequence[DataFile], where: str = "true") -> Iterator[str]:
+        self._compute(files, where)
+        yield self._computed
+
+    def _spans(self, files: Sequence[DataFile], where: str = "true") -> Iterator[str]:
+        """Compute one span of windows after the other; yield after each the query of its rows."""
+        for span in spans(files, window_length(self.table.window or "")):
+            inside = [file for file in files if span.overlaps(file)]
+            yield from self._once(inside, f"({where}) AND {_between('event_time', span.start, span.end, _timestamp)}")
 
     def _replace_windows(self, gold: LakeTable, silver: LakeTable, files: Sequence[DataFile]) -> Aggregated:
-        length = window_length(self.table.window or "")
         touched = [start for (start,) in self._new("window_start", silver, gold)]
-        ranges = window_ranges(touched, length)
-        times = " OR ".join(_between("event_time", _timestamp(each.start), _timestamp(each.end)) for each in ranges)
-        self._compute([file for file in files if _overlaps(file, ranges)], where=times or "false")
-        where = " OR ".join(_between("window_start", _delta_time(each.start), _delta_time(each.end)) for each in ranges)
-        return self._commit(gold, silver.batch, self._computed, where, len(ranges))
+        ranges = window_ranges(touched, window_length(self.table.window or ""))
+        times = " OR ".join(_between("event_time", each.start, each.end, _timestamp) for each in ranges)
+        queries = self._spans([file for file in files if _overlaps(file, ranges)], times or "false")
+        where = " OR ".join(_between("window_start", each.start, each.end, _delta_time) for each in ranges)
+        return self._commit(gold, silver.batch, queries, where, len(ranges))
 
     def _replace_keys(self, gold: LakeTable, silver: LakeTable, files: Sequence[DataFile]) -> Aggregated:
         key = self.table.per or ""
@@ -94,9 +102,14 @@ class Aggregator:
         )
         stored = gold.files()
         ranges = key_ranges(touched, [file.low[key] for file in stored if file.low.get(key) is not None])
-        self._compute(files, where=f"{name(key)} IN (SELECT {name(key)} FROM touched)")
         covered = " OR ".join(_key_condition(key, each) for each in ranges)
-        return self._commit(gold, silver.batch, self._with_untouched(stored, key, covered), covered, len(ranges))
+        queries = self._touched_keys(files, self._with_untouched(stored, key, covered))
+        return self._commit(gold, silver.batch, queries, covered, len(ranges))
+
+    def _touched_keys(self, files: Sequence[DataFile], query: str) -> Iterator[str]:
+        key = name(self.table.per or "")
+        self._compute(files, where=f"{key} IN (SELECT {key} FROM touched)")
+        yield query
 
     @property
     def _computed(self) -> str:
@@ -112,20 +125,26 @@ class Aggregator:
         )
         return f"SELECT * FROM computed UNION ALL BY NAME {untouched} ORDER BY {name(key)}"
 
-    def _commit(self, gold: LakeTable, batch: int, query: str, where: str, ranges: int) -> Aggregated:
-        rows = count(self.connection, f"({query})")
-        metadata = {"rows": rows, "ranges": ranges}
-        if where:
-            gold.replace(self._rows(query), where=where, batch=batch, metadata=metadata)
-        else:  # no window or key is touched: only the batch moves on
-            gold.append(self._rows(query), batch=batch, metadata=metadata)
+    def _commit(
+        self, gold: LakeTable, batch: int, queries: Iterator[str], where: str | None = None, ranges: int | None = None
+    ) -> Aggregated:
+        """Replace the rows that meet `where` (None: all rows) by those of the queries, in one commit."""
+        metadata = {} if ranges is None else {"ranges": ranges}
+
+        def write(rows: pa.RecordBatchReader) -> None:
+            if where == "":  # no window or key is touched: only the batch moves on
+                gold.append(rows, batch=batch, metadata=metadata)
+            else:
+                gold.replace(rows, where=where, batch=batch, metadata=metadata)
+
+        rows = write_while_computing(self._pieces(queries), gold_schema(self.table), write)
         return Aggregated(table=self.table.name, batch=batch, rows=rows, ranges=ranges)
 
-    def _rows(self, query: str) -> pa.RecordBatchReader:
-        """Return the rows of a query piece by piece: a result may be larger than memory."""
+    def _pieces(self, queries: Iterator[str]) -> Iterator[pa.RecordBatch]:
         schema = gold_schema(self.table)
-        pieces = self.connection.sql(query).to_arrow_reader(_PIECE)
-        return pa.RecordBatchReader.from_batches(schema, (piece.cast(schema) for piece in pieces))
+        for query in queries:
+            for piece in self.connection.sql(query).to_arrow_reader(_PIECE):
+                yield piece.cast(schema)
 
     def _new(self, column: str, silver: LakeTable, gold: LakeTable) -> list[tuple[Any, ...]]:
         files = silver.files(newer_than=gold.batch)
@@ -193,8 +212,10 @@ def _overlaps(file: DataFile, ranges: Sequence[TimeRange]) -> bool:
     return any(low < each.end and high >= each.start for each in ranges)
 
 
-def _between(column: str, low: str, high: str) -> str:
-    return f"({column} >= {low} AND {column} < {high})"
+def _between(column: str, low: datetime | None, high: datetime | None, text: Callable[[datetime], str]) -> str:
+    parts = [f"{column} >= {text(low)}"] if low else []
+    parts += [f"{column} < {text(high)}"] if high else []
+    return f"({' AND '.join(parts) or 'true'})"
 
 
 def _timestamp(moment: datetime) -> str:

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streaming_assets.contract import Field, GoldTable, ScalarType, SilverTable
+from streaming_assets.engines.embedded import gold
+from streaming_assets.engines.embedded.spans import spans
 from streaming_assets.engines.protocol import Aggregated, GoldAudit
 from streaming_assets.errors import PluginError
 from streaming_assets.lake.maintenance import maintain
@@ -173,6 +175,39 @@ def test_many_touched_windows_are_replaced_by_few_ranges(lab):
     lab.aggregate()
     bring(lab, *[event(NOON - (10 * n + n % 3) * MINUTE, user="late") for n in range(200)])
     assert follow(lab).ranges == 64
+
+
+def test_a_table_is_computed_span_by_span(make_lab, make_source, monkeypatch):
+    """Windows computed a few at a time, first or again, are as if computed together, and are one commit."""
+    asked = []
+
+    def few(files, length):
+        asked.append(list(spans(files, length, rows=4)))
+        return asked[-1]
+
+    monkeypatch.setattr(gold, "spans", few)
+    lab = make_lab(make_source(gold=(windowed(),)), batch_records=2)
+    for hour in range(3):
+        bring(lab, *[event(NOON + hour * 60 * MINUTE + n * MINUTE, amount=n) for n in range(12)])
+    assert follow(lab).rows == 9
+    bring(lab, *[event(NOON + n * MINUTE, user="late") for n in (3, 70, 121)])
+    follow(lab)
+    assert [len(made) > 1 for made in asked] == [True, True]
+    assert lab.open("gold", "per_kind").version == 2
+
+
+def test_a_null_in_a_required_column_of_a_late_span_commits_nothing(make_lab, make_source, monkeypatch):
+    """A fault that only the last windows show leaves the table without any of the rows before them."""
+    monkeypatch.setattr(gold, "spans", partial(spans, rows=1))
+    strict = dataclasses.replace(
+        windowed(), columns=(*windowed().columns[:4], number(name="amount"), number(name="users"))
+    )
+    lab = make_lab(make_source(gold=(strict,)))
+    bring(lab, event(amount=1))
+    bring(lab, event(NOON + 60 * MINUTE))
+    with pytest.raises(PluginError, match="required column amount is null"):
+        lab.aggregate()
+    assert lab.rows("gold", "per_kind") == []
 
 
 NAMES = ("per_kind", "sessions", "sizes", "whole")
