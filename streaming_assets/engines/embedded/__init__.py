@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
+from typing import TypeVar
 
 import duckdb
 
 from streaming_assets.contract import EventSource, GoldTable
 from streaming_assets.engines.embedded.audit import Auditor
 from streaming_assets.engines.embedded.bronze import ingest
-from streaming_assets.engines.embedded.duck import connect, threads
+from streaming_assets.engines.embedded.duck import connect, memory_limit, threads
 from streaming_assets.engines.embedded.failures import explained
 from streaming_assets.engines.embedded.gold import Aggregator
 from streaming_assets.engines.embedded.silver import Refiner
@@ -19,6 +20,8 @@ from streaming_assets.kafka.connection import Connection
 from streaming_assets.lake.tables import NO_BATCH
 from streaming_assets.pseudonyms import pseudonym_key
 from streaming_assets.settings import Settings
+
+Result = TypeVar("Result")
 
 _SLICE = 3
 """How many full Bronze batches Silver takes at once: DuckDB gives a thread about as many rows as a batch has."""
@@ -29,6 +32,9 @@ _VECTOR = 2_048
 
 _COPIES = 32
 """Memory that the native check takes for a byte of text: the parsed documents, and what is taken from them."""
+
+_SPILL_FROM = 3
+"""Queries over whole tables go to disk from this part of the memory limit on: it makes them hardly slower."""
 
 _SMALLEST_LARGE, _LARGEST_LARGE = 4 * 2**10, 16 * 2**10
 """Between these lies the length from which on values are decided one by one."""
@@ -62,8 +68,7 @@ class EmbeddedEngine:
 
     def aggregate(self, source: EventSource, table: GoldTable) -> Aggregated | None:
         """See `Engine.aggregate`."""
-        with explained(source):
-            return self._aggregator(source, table).run()
+        return self._over_whole_tables(source, self._aggregator(source, table).run)
 
     def audit(self, source: EventSource, *, after: int = NO_BATCH) -> Audit:
         """See `Engine.audit`."""
@@ -72,14 +77,23 @@ class EmbeddedEngine:
 
     def audit_gold(self, source: EventSource, table: GoldTable) -> GoldAudit:
         """See `Engine.audit_gold`."""
-        with explained(source):
-            return self._aggregator(source, table).audit()
+        return self._over_whole_tables(source, self._aggregator(source, table).audit)
 
     def close(self) -> None:
         """See `Engine.close`."""
         if "_duck" in self.__dict__:
             self._duck.close()
             del self.__dict__["_duck"]
+
+    def _over_whole_tables(self, source: EventSource, work: Callable[[], Result]) -> Result:
+        """Do work that could fill any memory with little of it, and with all of it only where it can't be spilled."""
+        limit = self._settings.memory_limit_mb
+        with explained(source):
+            try:
+                with memory_limit(self._duck, limit // _SPILL_FROM, afterwards=limit):
+                    return work()
+            except duckdb.OutOfMemoryException:
+                return work()
 
     def _refiner(self, source: EventSource) -> Refiner:
         memory = self._settings.memory_limit_mb * 2**20

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -43,6 +44,16 @@ def connect(settings: Settings, pseudonym_key: bytes) -> duckdb.DuckDBPyConnecti
     connection.execute("SET TimeZone = 'UTC'")
     _set_pseudonym_key(connection, pseudonym_key)
     return connection
+
+
+@contextmanager
+def memory_limit(connection: duckdb.DuckDBPyConnection, mebibytes: int, *, afterwards: int) -> Iterator[None]:
+    """Give DuckDB less memory for a while: what it can't hold goes to disk the sooner."""
+    connection.execute(f"SET memory_limit = '{mebibytes}MiB'")
+    try:
+        yield
+    finally:
+        connection.execute(f"SET memory_limit = '{afterwards}MiB'")
 
 
 def threads(settings: Settings) -> int:

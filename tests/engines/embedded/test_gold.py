@@ -6,12 +6,14 @@ import dataclasses
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streaming_assets.contract import Field, GoldTable, ScalarType, SilverTable
 from streaming_assets.engines.embedded import gold
+from streaming_assets.engines.embedded.duck import memory_limit
 from streaming_assets.engines.embedded.spans import spans
 from streaming_assets.engines.protocol import Aggregated, GoldAudit
 from streaming_assets.errors import PluginError
@@ -208,6 +210,26 @@ def test_a_null_in_a_required_column_of_a_late_span_commits_nothing(make_lab, ma
     with pytest.raises(PluginError, match="required column amount is null"):
         lab.aggregate()
     assert lab.rows("gold", "per_kind") == []
+
+
+LONGEST = GoldTable(
+    name="longest",
+    description="All kinds in one list.",
+    sql="SELECT user, size(collect_list(kind)) AS kinds FROM silver GROUP BY user",
+    columns=(text(name="user"), number(name="kinds")),
+    keys=("user",),
+)
+
+
+def test_what_can_not_go_to_disk_gets_all_memory(make_lab, make_source):
+    """A query whose state stays in memory fails with the part that Gold is given first, and is then tried again."""
+    lab = make_lab(make_source(gold=(LONGEST,)), memory_limit_mb=256)
+    for _ in range(4):
+        bring(lab, *[event(kind=f"{n:03}" * 10_000, user="ada") for n in range(800)])
+    with memory_limit(lab.engine._duck, 256 // 3, afterwards=256), pytest.raises(duckdb.OutOfMemoryException):
+        lab.engine._aggregator(lab.source, LONGEST).run()
+    assert lab.aggregate().rows == 1
+    assert lab.rows("gold", "longest") == [{"user": "ada", "kinds": 3200}]
 
 
 NAMES = ("per_kind", "sessions", "sizes", "whole")
