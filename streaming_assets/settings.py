@@ -16,6 +16,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from streaming_assets.errors import Fault, SettingsError
+from streaming_assets.faults import VARIABLE as FAULT
 
 PREFIX = "STREAMING_ASSETS_"
 
@@ -170,7 +171,8 @@ def unknown_variables(sources: Collection[str]) -> dict[str, str | None]:
     settings = [field.upper() for field in Settings.model_fields]
     prefixes = tuple(f"{source}_".upper() for source in sources)
     ours = {name: name.upper().removeprefix(PREFIX) for name in _environment() if name.upper().startswith(PREFIX)}
-    unknown = {name: end for name, end in ours.items() if end not in settings and not end.startswith(prefixes)}
+    known = [*settings, FAULT.removeprefix(PREFIX)]
+    unknown = {name: end for name, end in ours.items() if end not in known and not end.startswith(prefixes)}
     # Compared without the prefix, beside which everything would be near.
     near = {name: get_close_matches(end, settings, n=1) for name, end in sorted(unknown.items())}
     return {name: PREFIX + found[0] if found else None for name, found in near.items()}

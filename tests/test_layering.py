@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = "streaming_assets"
 
-VALUES = {"contract", "errors", "settings", "windows"}
+VALUES = {"contract", "errors", "faults", "settings", "windows"}
 BELOW_IO = VALUES | {"registry", "fitting", "pseudonyms"}
 BELOW_LAYERS = BELOW_IO | {"kafka", "lake", "engines"}
 BELOW_DEFS = BELOW_LAYERS | {"layers", "sqlcheck"}
@@ -24,7 +24,8 @@ ALLOWED: dict[str, set[str]] = {
     "contract": set(),
     "errors": set(),
     "windows": set(),
-    "settings": {"errors"},
+    "faults": {"errors"},
+    "settings": {"errors", "faults"},
     "hookspecs": {"contract"},
     "sqlcheck": {"contract", "errors"},
     "validation": {"contract", "errors", "windows", "sqlcheck"},

@@ -10,6 +10,7 @@ from contextlib import closing
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streaming_assets.errors import BrokerError, StreamingAssetsError, TopicChanged
+from streaming_assets.faults import reach
 from streaming_assets.kafka.columns import Chunk
 from streaming_assets.kafka.connection import Connection, LastError
 from streaming_assets.kafka.ranges import OffsetRange
@@ -99,6 +100,7 @@ class Fetcher:
             reached_an_end = len(records) < len(messages) and self._take_events(messages)
             if records:
                 chunk = Chunk.of(records)
+                reach("kafka.polled")
                 size = _next_size(size, chunk)
                 yield self._inside(chunk)
             if records or reached_an_end:

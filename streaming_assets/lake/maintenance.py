@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from streaming_assets.faults import reach
 from streaming_assets.lake.layout import TableId
 from streaming_assets.lake.tables import open_table
 
@@ -38,6 +39,9 @@ def maintain(table: TableId, lake: Path, *, retention_hours: float) -> Maintaine
         return None
     before = len(opened.files())
     if before > 1:
+        reach("compact.begin")
         opened.compact(metadata=opened.commit_metadata() or {})
+        reach("compact.done")
     deleted = opened.vacuum(retention_hours=retention_hours)
+    reach("vacuum.done")
     return Maintained(table, before, len(opened.files()), len(deleted))

@@ -32,6 +32,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from streaming_assets.contract import EventSource
 from streaming_assets.errors import ConcurrentWrite, TableError
+from streaming_assets.faults import reach, then_reach
 from streaming_assets.lake.layout import TableId
 from streaming_assets.lake.schemas import PARTITIONING, schema_of
 
@@ -131,21 +132,28 @@ class LakeTable:
         self._expect_before(batch)
         self._write(rows, batch, metadata, mode="overwrite", predicate=where)
 
-    def _write(self, rows: Any, batch: int, metadata: Mapping[str, Any], **how: Any) -> None:
+    def _write(
+        self, rows: pa.Table | pa.RecordBatchReader, batch: int, metadata: Mapping[str, Any], **how: Any
+    ) -> None:
         properties = CommitProperties(
             # `last_updated` stays unset: one that is set can be expired by a table property, and the batch with it.
             app_transactions=[Transaction(self.id.app_id, batch)],
             custom_metadata={"userMetadata": json.dumps({"batch": batch, **metadata}, sort_keys=True)},
         )
+        layer = self.id.layer
+        reach(f"{layer}.computed")
+        batches = rows.to_batches() if isinstance(rows, pa.Table) else rows
+        reader = pa.RecordBatchReader.from_batches(rows.schema, then_reach(iter(batches), f"{layer}.written"))
         with _table_errors(self.id):
             write_deltalake(
                 self._delta,
-                rows,
+                reader,
                 writer_properties=WRITER,
                 target_file_size=self._file_bytes,
                 commit_properties=properties,
                 **how,
             )
+        reach(f"{layer}.committed")
 
     @property
     def _file_bytes(self) -> int:
