@@ -43,7 +43,9 @@ POINTS: Mapping[str, str] = {
 }
 """Every fault point by name, in the order in which a record meets them; its number is its place, from 1."""
 
-_ENTRY = re.compile(r"(?P<point>[a-z_.]+)(@(?P<hit>[1-9][0-9]*))?=(?P<action>kill|raise|delay:(?P<seconds>[0-9]+(\.[0-9]+)?))")
+_ENTRY = re.compile(
+    r"(?P<point>[a-z_.]+)(@(?P<hit>[1-9][0-9]*))?=(?P<action>kill|raise|delay:(?P<seconds>[0-9]+(\.[0-9]+)?))"
+)
 
 Row = TypeVar("Row")
 
