@@ -8,7 +8,7 @@ transactions and compaction leave gaps that are legal.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from streaming_assets.lake.tables import LakeTable
@@ -24,13 +24,19 @@ class Position:
     """Id of the Kafka cluster; None where it is not known any more."""
     topic_id: str | None = None
     """Id of the topic, which changes when a topic is deleted and created again; None likewise."""
+    starts: Mapping[int, int] = field(default_factory=dict)
+    """First offset that Bronze was filled from, by partition; a partition that is not here is not known to have one."""
 
     def encode(self) -> dict[str, int]:
         """Return the position as it is recorded in a commit: `<cluster id>/<topic id>/<partition>` to offset."""
-        return {
-            f"{self.cluster_id}/{self.topic_id}/{partition}": offset
-            for partition, offset in sorted(self.next_offsets.items())
-        }
+        return self._encode(self.next_offsets)
+
+    def metadata(self) -> dict[str, Any]:
+        """Return what every Bronze commit records of the position: `positions`, and the `starts` of the partitions."""
+        return {"positions": self.encode(), **({"starts": self._encode(self.starts)} if self.starts else {})}
+
+    def _encode(self, offsets: Mapping[int, int]) -> dict[str, int]:
+        return {f"{self.cluster_id}/{self.topic_id}/{one}": offset for one, offset in sorted(offsets.items())}
 
 
 START = Position(next_offsets={})
@@ -41,19 +47,21 @@ def read_position(bronze: LakeTable) -> Position:
     """Return the position recorded in Bronze, or recomputed from its rows where the log no longer tells."""
     metadata = bronze.commit_metadata()
     if metadata is not None and "positions" in metadata:
-        return _decode(metadata["positions"])
+        return _decode(metadata["positions"], metadata.get("starts", {}))
     if not bronze.files():
         return START
     return Position(next_offsets=_from_rows(bronze))
 
 
-def _decode(positions: Mapping[str, Any]) -> Position:
-    offsets: dict[int, int] = {}
+def _decode(positions: Mapping[str, Any], starts: Mapping[str, Any]) -> Position:
     cluster_id = topic_id = None
-    for key, offset in positions.items():
-        cluster_id, topic_id, partition = key.rsplit("/", 2)
-        offsets[int(partition)] = int(offset)
-    return Position(next_offsets=offsets, cluster_id=cluster_id, topic_id=topic_id)
+    for key in positions:
+        cluster_id, topic_id, _ = key.rsplit("/", 2)
+    return Position(_by_partition(positions), cluster_id, topic_id, _by_partition(starts))
+
+
+def _by_partition(offsets: Mapping[str, Any]) -> dict[int, int]:
+    return {int(key.rsplit("/", 1)[1]): int(offset) for key, offset in offsets.items()}
 
 
 def _from_rows(bronze: LakeTable) -> dict[int, int]:

@@ -67,7 +67,9 @@ def _start(source: EventSource, state: TopicState, position: Position) -> Positi
                 expected=f"offset {offset}, which comes next",
                 meaning=_gap(offset, low, high),
             )
-    return Position({**state.low, **position.next_offsets}, state.cluster_id, state.topic_id)
+    new = {partition: low for partition, low in state.low.items() if partition not in position.next_offsets}
+    starts = {**new, **position.starts}
+    return Position({**state.low, **position.next_offsets}, state.cluster_id, state.topic_id, starts)
 
 
 def _gap(offset: int, low: int | None, high: int | None) -> str:

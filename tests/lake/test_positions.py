@@ -55,6 +55,17 @@ def test_a_position_is_read_as_it_was_written(make_lab, written):
     assert written == position(make_lab())
 
 
+def test_the_first_offsets_are_recorded_beside_the_next(make_lab):
+    """Where Bronze was filled from is read as it was written, through compaction, too."""
+    lab, written = make_lab(), Position({0: 9, 1: 5}, "cluster", "topic", {0: 3, 1: 0})
+    for batch in (1, 2):
+        table = lab.open("bronze")
+        table.append(table.arrow_schema().empty_table(), batch=batch, metadata=written.metadata())
+    assert written == position(lab)
+    maintain(lab.identity("bronze"), lab.lake, retention_hours=0)
+    assert written == position(lab)
+
+
 def test_a_position_names_cluster_topic_and_partition():
     """In a commit, each next offset stands under cluster id, topic id and partition."""
     assert POSITION.encode() == {"cluster/topic/0": 21, "cluster/topic/3": 21}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +14,6 @@ from streaming_assets.errors import ConcurrentWrite
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.kafka.consumer import RecordReader
 from streaming_assets.lake import layout
-from streaming_assets.lake.positions import Position
 from streaming_assets.lake.schemas import BRONZE
 from streaming_assets.lake.tables import LakeTable, open_or_create
 
@@ -31,9 +31,9 @@ def ingest(plan: IngestPlan, connection: Connection, lake: Path, limits: Limits)
         offsets = dict(plan.start.next_offsets)
         for records in reader:
             offsets |= records.next_offsets
-            position = Position(dict(offsets), plan.start.cluster_id, plan.start.topic_id)
+            position = replace(plan.start, next_offsets=dict(offsets))
             rows = _bronze_rows(records.table, batch)
-            metadata = {"records": rows.num_rows, "positions": position.encode()}
+            metadata = {"records": rows.num_rows, **position.metadata()}
             bronze.append(rows, batch=batch, metadata=metadata)
             yield Ingested(batch=batch, records=rows.num_rows, position=position)
             batch += 1
