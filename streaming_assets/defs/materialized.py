@@ -17,7 +17,7 @@ from streaming_assets.layers.state import table_state
 
 _REASONS = """
 SELECT reason, coalesce(field, '') AS field, count(*) AS records
-FROM t GROUP BY reason, field ORDER BY records DESC, reason, field LIMIT 10
+FROM t WHERE released_batch IS NULL GROUP BY reason, field ORDER BY records DESC, reason, field LIMIT 10
 """
 
 
@@ -82,7 +82,7 @@ def reasons(source: EventSource, lake: Path) -> dict[str, Any]:
         TableError: The table can't be read.
     """
     quarantine = open_table(layout.quarantine(source), lake)
-    if quarantine is None or not quarantine.files():
+    if quarantine is None or not quarantine.rows():
         return {}
     records = [dg.TableRecord(row) for row in quarantine.query(_REASONS).to_pylist()]
     return {"reasons": dg.MetadataValue.table(records)}

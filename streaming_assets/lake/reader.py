@@ -60,7 +60,7 @@ class TableSummary:
     table: TableId
     """The table."""
     rows: int
-    """Number of rows."""
+    """Number of rows; of quarantine, those that no replay has released."""
     version: int
     """Version of the Delta table."""
     last_commit: datetime

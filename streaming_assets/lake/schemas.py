@@ -51,8 +51,25 @@ MISFIT = [
 ]
 """Why a record does not fit."""
 
-QUARANTINE = pa.schema([*MISFIT, *[field for field in BRONZE if field.name != "ingested_date"]])
-"""Quarantine: the records that do not fit the schema, each with its reason."""
+RELEASE = [
+    pa.field(
+        "released_batch",
+        pa.int64(),
+        metadata={"comment": "Batch of the replay that took it out of quarantine; null while it is in there"},
+    ),
+    pa.field(
+        "duplicate_of",
+        pa.string(),
+        metadata={"comment": "`topic/partition/offset` of its event in Silver; null where it is in Silver itself"},
+    ),
+]
+"""How a record left quarantine; the row stays as history."""
+
+QUARANTINE = pa.schema([*MISFIT, *[field for field in BRONZE if field.name != "ingested_date"], *RELEASE])
+"""Quarantine: the records that do not fit the schema, each with its reason. It holds those not `IN_QUARANTINE`, too."""
+
+IN_QUARANTINE = "released_batch IS NULL"
+"""SQL condition that a quarantined record meets until a replay releases it."""
 
 _SILVER_HEAD = [
     pa.field("event_id", pa.string(), nullable=False, metadata={"comment": "What identifies the event"}),

@@ -12,7 +12,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,8 @@ NO_BATCH = 0
 _MAINTENANCE = ("OPTIMIZE", "VACUUM")
 """How the operations begin that change no row."""
 
+_IN_QUARANTINE = "SELECT count(*) AS rows FROM t WHERE released_batch IS NULL"
+
 _UNREADABLE_FEATURES = frozenset({"deletionVectors", "columnMapping"})
 
 
@@ -73,6 +75,8 @@ class DataFile:
     """Smallest value of each column that has statistics."""
     high: Mapping[str, Any]
     """Largest value of each column that has statistics, or a larger one."""
+    nulls: Mapping[str, int | None] = field(default_factory=dict)
+    """Number of nulls in each column that has statistics."""
 
 
 class LakeTable:
@@ -193,8 +197,14 @@ class LakeTable:
         return datetime.fromtimestamp((data or commits)[0]["timestamp"] / 1000, tz=UTC)
 
     def rows(self) -> int:
-        """Return the number of rows, from the table's log."""
-        return sum(file.records for file in self.files())
+        """Return the number of rows, from the table's log; of quarantine, the rows that no replay has released."""
+        if self.id.layer != "quarantine":
+            return sum(file.records for file in self.files())
+        counts = [file.nulls.get("released_batch") for file in self.files()]
+        known = [count for count in counts if count is not None]
+        if len(known) == len(counts):
+            return sum(known)
+        return int(self.query(_IN_QUARANTINE).column("rows")[0].as_py())
 
     def files(self, *, newer_than: int | None = None) -> list[DataFile]:
         """Return the data files, or those that may hold batches after `newer_than`."""
@@ -368,6 +378,7 @@ def _data_file(root: Path, row: Mapping[str, Any]) -> DataFile:
         size=row["size_bytes"],
         low=of("min."),
         high={column: _upper_bound(value) for column, value in of("max.").items()},
+        nulls=of("null_count."),
     )
 
 

@@ -19,7 +19,7 @@ class TableState:
     table: TableId
     """The table."""
     rows: int | None = None
-    """Rows."""
+    """Rows; of quarantine, those that no replay has released."""
     files: int | None = None
     """Data files."""
     bytes: int | None = None
@@ -44,7 +44,7 @@ def table_state(table: TableId, lake: Path) -> TableState:
     files = opened.files()
     return TableState(
         table=table,
-        rows=sum(file.records for file in files),
+        rows=opened.rows(),
         files=len(files),
         bytes=sum(file.size for file in files),
         version=opened.version,

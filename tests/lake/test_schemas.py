@@ -68,8 +68,10 @@ def test_bronze_is_what_kafka_gave(make_source):
 
 
 def test_quarantine_is_bronze_with_a_reason(make_source):
-    """Quarantine has the reason in front of what Bronze has."""
-    assert [field.name for field in MISFIT] + BRONZE.names[:-1] == QUARANTINE.names
+    """Quarantine has the reason in front of what Bronze has, and behind it how a record left; that may be null."""
+    expected = [*[field.name for field in MISFIT], *BRONZE.names[:-1], "released_batch", "duplicate_of"]
+    assert expected == QUARANTINE.names
+    assert all(QUARANTINE.field(name).nullable for name in expected[-2:])
     assert schema_of(make_source(), layout.quarantine(make_source())) == QUARANTINE
 
 

@@ -11,7 +11,7 @@ from streaming_assets.engines.embedded.silver import Refiner
 from streaming_assets.engines.embedded.slices import slices
 from streaming_assets.engines.protocol import Audit
 from streaming_assets.lake import layout
-from streaming_assets.lake.schemas import BRONZE, QUARANTINE, silver_schema
+from streaming_assets.lake.schemas import BRONZE, IN_QUARANTINE, QUARANTINE, silver_schema
 from streaming_assets.lake.tables import NO_BATCH, LakeTable, open_table
 
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
@@ -34,8 +34,9 @@ class Auditor:
         quarantine = open_table(layout.quarantine(source), lake)
         after = after if after > NO_BATCH else _LOWEST  # rows that somebody else wrote may have any batch
         self._view("bronze_rows", bronze, BRONZE, (after, upto))
-        self._view("silver_rows", silver, silver_schema(source), (after, _HIGHEST))
-        self._view("quarantine_rows", quarantine, QUARANTINE, (after, upto))
+        not_replayed = self._not_replayed(quarantine, after)
+        self._view("silver_rows", silver, silver_schema(source), (after, _HIGHEST), not_replayed)
+        self._view("quarantine_rows", quarantine, QUARANTINE, (after, upto), IN_QUARANTINE)
         self._view("stored_events", silver, silver_schema(source), (NO_BATCH, upto))
         duplicates, lost = self._leftover(bronze, upto)
         return Audit(
@@ -53,15 +54,26 @@ class Auditor:
             foreign=self._foreign("silver_rows") + self._foreign("quarantine_rows"),
         )
 
-    def _view(self, view: str, table: LakeTable | None, schema: pa.Schema, batches: tuple[int, int]) -> None:
-        """Make a view of the rows whose batch is after the first and up to the second."""
+    def _view(
+        self, view: str, table: LakeTable | None, schema: pa.Schema, batches: tuple[int, int], where: str = "true"
+    ) -> None:
+        """Make a view of the rows that meet a condition and whose batch is after the first and up to the second."""
         after, upto = batches
         connection = self.refiner.connection
         files = table.files(newer_than=after) if table else []
         connection.register(f"no_{view}", schema.empty_table())
         relation = read_parquet(file.path for file in files) if files else f"no_{view}"
-        condition = f"batch > {after} AND batch <= {upto}"
+        condition = f"batch > {after} AND batch <= {upto} AND {where}"
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT * FROM {relation} WHERE {condition}")
+
+    def _not_replayed(self, quarantine: LakeTable | None, after: int) -> str:
+        """Return the condition that leaves out what a replay brought to Silver from batches that are not audited."""
+        files = quarantine.files() if quarantine and after > NO_BATCH else []
+        paths = [file.path for file in files if (file.high.get("released_batch") or NO_BATCH) > after]
+        if not paths:
+            return "true"
+        replayed = f"SELECT {_PLACE} FROM {read_parquet(paths)} WHERE released_batch > {after} AND batch <= {after}"
+        return f"({_PLACE}) NOT IN ({replayed})"
 
     def _leftover(self, bronze: LakeTable | None, upto: int) -> tuple[int, int]:
         """Split the records that are in neither table into duplicates of a Silver row and lost ones."""

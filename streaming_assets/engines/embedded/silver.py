@@ -24,7 +24,7 @@ from streaming_assets.engines.protocol import Limits, Refined
 from streaming_assets.engines.sql import CARRIED
 from streaming_assets.errors import TableError
 from streaming_assets.lake import layout
-from streaming_assets.lake.schemas import COORDINATES, QUARANTINE, silver_schema
+from streaming_assets.lake.schemas import COORDINATES, IN_QUARANTINE, QUARANTINE, RELEASE, silver_schema
 from streaming_assets.lake.tables import LakeTable, open_or_create, open_table
 
 _HAS_ID = """event_id <> concat("partition", '-', "offset")"""
@@ -152,7 +152,8 @@ class Refiner:
     def _quarantined_before(self, part: Slice, quarantine: LakeTable) -> str | None:
         """Return the SQL of what a run brought to quarantine that ended before Silver's commit; None if nothing."""
         files = quarantine.files(newer_than=part.after) if quarantine.batch > part.after else []
-        return read_parquet(file.path for file in files) if files else None
+        # What a replay released is Silver's business again, should Silver have to be made anew.
+        return f"(SELECT * FROM {read_parquet(file.path for file in files)} WHERE {IN_QUARANTINE})" if files else None
 
     def _drop_quarantined(self, stored: str) -> None:
         """What is in quarantine already stays there and only there."""
@@ -215,10 +216,11 @@ class Refiner:
 
     def _quarantine_rows(self, part: Slice, stored: str | None) -> pa.Table:
         new = f'ANTI JOIN {stored} USING (topic, "partition", "offset")' if stored else ""
+        columns = [name(column) for column in QUARANTINE.names if column not in {field.name for field in RELEASE}]
         rows = fetch(
             self.connection,
             f"""
-            SELECT {", ".join(name(column) for column in QUARANTINE.names)}
+            SELECT {", ".join(columns)}, {", ".join(f"NULL AS {field.name}" for field in RELEASE)}
             FROM (
                 SELECT * FROM misfits
                 JOIN {read_parquet(file.path for file in part.files)} USING (topic, "partition", "offset", batch)
