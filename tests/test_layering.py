@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = "streaming_assets"
 
-VALUES = {"contract", "errors", "faults", "settings", "windows"}
+VALUES = {"contract", "errors", "faults", "settings", "versions", "windows"}
 BELOW_IO = VALUES | {"registry", "fitting", "pseudonyms"}
 BELOW_LAYERS = BELOW_IO | {"kafka", "lake", "engines"}
 BELOW_DEFS = BELOW_LAYERS | {"layers", "sqlcheck"}
@@ -24,6 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "contract": set(),
     "errors": set(),
     "windows": set(),
+    "versions": {"contract"},
     "faults": {"errors"},
     "settings": {"errors", "faults"},
     "hookspecs": {"contract"},

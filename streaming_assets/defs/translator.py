@@ -10,12 +10,12 @@ from typing import Any
 import dagster as dg
 
 from streaming_assets.contract import EventSource, GoldTable
-from streaming_assets.defs.code_version import code_version
 from streaming_assets.defs.columns import event_schema, gold_lineage, silver_lineage, table_schema
 from streaming_assets.lake import layout
 from streaming_assets.lake.layout import TableId
 from streaming_assets.lake.schemas import COORDINATES, schema_of
 from streaming_assets.settings import Settings
+from streaming_assets.versions import code_version, gold_version, silver_version
 
 SOURCE_TAG = "streaming_assets/source"
 """Tag of every asset of a source, and of every run that refreshes it."""
@@ -68,7 +68,7 @@ class Translator:
             layout.bronze(self.source),
             description=f"Every record of the topic `{self.source.topic.name}`, once, as the bytes that came.",
             upstream=self.topic().key,
-            definition=[self.source.topic.name],
+            version=code_version(self.source.topic.name),
         )
 
     def silver(self) -> dg.AssetSpec:
@@ -78,7 +78,7 @@ class Translator:
             layout.silver(self.source),
             description=silver.description or "One row for each event that fits the schema.",
             upstream=table_key(layout.bronze(self.source)),
-            definition=[self.source.schema, silver],
+            version=silver_version(self.source),
             metadata={
                 **_sql(silver.sql),
                 "dagster/column_lineage": silver_lineage(self.source, table_key(layout.bronze(self.source))),
@@ -94,7 +94,7 @@ class Translator:
                 "what was found there."
             ),
             upstream=table_key(layout.bronze(self.source)),
-            definition=[self.source.schema],
+            version=silver_version(self.source),
         )
 
     def gold(self, table: GoldTable) -> dg.AssetSpec:
@@ -104,7 +104,7 @@ class Translator:
             layout.gold(self.source, table),
             description=table.description,
             upstream=silver,
-            definition=[table],
+            version=gold_version(table),
             metadata={
                 **_sql(table.sql),
                 "recomputed": _recomputed(table),
@@ -122,7 +122,7 @@ class Translator:
         *,
         description: str,
         upstream: dg.AssetKey,
-        definition: Sequence[object],
+        version: str,
         metadata: Mapping[str, Any] | None = None,
     ) -> dg.AssetSpec:
         return dg.AssetSpec(
@@ -130,7 +130,7 @@ class Translator:
             description=description,
             deps=[upstream],
             kinds={"deltalake", table.layer, _ENGINE_KINDS.get(self.settings.engine, self.settings.engine)},
-            code_version=code_version(*definition),
+            code_version=version,
             freshness_policy=dg.FreshnessPolicy.time_window(max(self.settings.freshness, LEAST_FRESHNESS)),
             metadata={
                 "dagster/column_schema": table_schema(schema_of(self.source, table), self._keys(table)),
