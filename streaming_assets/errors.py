@@ -164,3 +164,23 @@ class TableError(StreamingAssetsError):
 
 class TopicChanged(StreamingAssetsError):
     """The topic is not the one Bronze was filled from, or no longer holds the next offset."""
+
+
+class ClusterChanged(TopicChanged):
+    """Kafka is another cluster than the one Bronze was filled from."""
+
+
+class TopicRecreated(TopicChanged):
+    """The topic has another id: one of that name was deleted and created again, or the source names another one."""
+
+
+class PartitionGone(TopicChanged):
+    """The topic, or one of its partitions, is no longer there."""
+
+
+class TopicTruncated(TopicChanged):
+    """The topic ends before the next offset: it has lost records that Bronze has, and gives their offsets again."""
+
+
+class RetentionOvertook(TopicChanged):
+    """Records were deleted from the topic before they were read; `refresh --accept-loss` goes on after them."""

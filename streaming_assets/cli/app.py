@@ -96,12 +96,16 @@ def produce(
 def refresh(
     sources: Sources = None,
     engine: Annotated[str | None, typer.Option(help="What computes and commits the tables.")] = None,
+    accept_loss: Annotated[
+        bool,
+        typer.Option("--accept-loss", help="Go on after records that Kafka deleted unread; Bronze records the loss."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Bring everything the topics hold into Bronze, Silver and all Gold tables."""
     from streaming_assets.cli.commands.refresh import refresh as run
 
-    if not run(sources or [], engine=engine, as_json=as_json):
+    if not run(sources or [], engine=engine, accept_loss=accept_loss, as_json=as_json):
         raise typer.Exit(1)
 
 

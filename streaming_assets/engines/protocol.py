@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from streaming_assets.contract import EventSource, GoldTable
+from streaming_assets.lake.losses import AcceptedLoss
 from streaming_assets.lake.positions import Position
 from streaming_assets.lake.tables import NO_BATCH
 
@@ -23,6 +24,8 @@ class IngestPlan:
     """First offset by partition that is not wanted any more."""
     first_batch: int
     """Number of the first commit; it fences: Bronze must contain the batch before and no later one."""
+    accepting: tuple[AcceptedLoss, ...] = ()
+    """What lies between Bronze's position and `start`; a commit without rows records it, and moves the position."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,8 @@ class Ingested:
     """How many records it holds."""
     position: Position
     """What comes next."""
+    accepted: tuple[AcceptedLoss, ...] = ()
+    """The losses that it records; then it holds no record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

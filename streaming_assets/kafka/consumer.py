@@ -16,6 +16,7 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
+from streaming_assets.errors import StreamingAssetsError
 from streaming_assets.kafka.columns import Chunk, Columns
 from streaming_assets.kafka.connection import MAX_MESSAGE_BYTES, Connection
 from streaming_assets.kafka.fetching import Fetcher
@@ -126,15 +127,20 @@ class RecordReader:
 
     def _read(self) -> Generator[RecordBatch, None, None]:
         columns = Columns(self._topic)
-        for chunk in self._fetcher.chunks(self._max_bytes):
-            rest = chunk
-            while rest.messages:
-                taken, rest = rest.split(self._room(columns, rest))
-                columns.append(taken)
-                self._range.hand_on(taken.partitions, taken.offsets)
-                if rest.messages or columns.records == self._max_records:
-                    yield RecordBatch(columns.table(), self._range.next_offsets)
-                    columns = Columns(self._topic)
+        try:
+            for chunk in self._fetcher.chunks(self._max_bytes):
+                rest = chunk
+                while rest.messages:
+                    taken, rest = rest.split(self._room(columns, rest))
+                    columns.append(taken)
+                    self._range.hand_on(taken.partitions, taken.offsets)
+                    if rest.messages or columns.records == self._max_records:
+                        yield RecordBatch(columns.table(), self._range.next_offsets)
+                        columns = Columns(self._topic)
+        except StreamingAssetsError:
+            if columns.records:  # what came before is whole, and may not be in Kafka the next time
+                yield RecordBatch(columns.table(), self._range.next_offsets)
+            raise
         if not self._range.unfinished and (columns.records or self._range.next_offsets != self._range.end):
             yield RecordBatch(columns.table(), self._range.end)
 

@@ -13,7 +13,7 @@ from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCol
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec, TopicDescription  # type: ignore[attr-defined]
 
 from streaming_assets.contract import Topic
-from streaming_assets.errors import BrokerError
+from streaming_assets.errors import BrokerError, PartitionGone, TopicRecreated
 from streaming_assets.kafka.connection import MAX_MESSAGE_BYTES, Connection, LastError
 
 _TIMEOUT_SECONDS = 10.0
@@ -88,12 +88,52 @@ def topic_state(connection: Connection, name: str) -> TopicState | None:
         high = admin.offsets(name, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
         return TopicState(
             cluster_id=admin.result(cluster).cluster_id,
-            # Kafka writes ids in URL-safe base64, librdkafka in the other alphabet, where a `/` can occur.
-            topic_id=str(description.topic_id).replace("+", "-").replace("/", "_"),
+            topic_id=_topic_id(description),
             name=name,
             low=low,
             high=high,
         )
+
+
+class TopicWatch:
+    """Tells whether a topic is still the one that is being read.
+
+    librdkafka goes on at the same offset when a topic is deleted and created again under it. Ids are never used
+    again, so a topic that has its id after records came is the one they came from.
+    """
+
+    def __init__(self, connection: Connection, name: str, topic_id: str) -> None:
+        """Prepare; nothing connects before the first look."""
+        self._admin = _Admin(connection)
+        self._name = name
+        self._topic_id = topic_id
+
+    def confirm(self) -> None:
+        """Return if the topic is still the same.
+
+        Raises:
+            TopicRecreated: It has another id now.
+            PartitionGone: There is no such topic any more.
+            BrokerError: Kafka can't be asked.
+        """
+        with self._admin as admin:
+            description = admin.describe(self._name)
+        if description is None:
+            raise PartitionGone(f"Topic {self._name} was deleted while it was read.", **self._told("no such topic"))
+        topic_id = _topic_id(description)
+        if topic_id != self._topic_id:
+            raise TopicRecreated(
+                f"Topic {self._name} was deleted and created again while it was read.",
+                **self._told(f"topic id {topic_id}"),
+            )
+
+    def _told(self, found: str) -> dict[str, str]:
+        return {
+            "found": found,
+            "expected": f"topic id {self._topic_id}",
+            "meaning": "of what was read last it is not known from which topic it came; none of it was written",
+            "remedy": "run the refresh again: it compares the topic with the table, and tells how to go on",
+        }
 
 
 class _Admin:
@@ -151,6 +191,11 @@ class _Admin:
             time.sleep(0.02)
         if found is not None:
             self.offsets(name, [partition.id for partition in found.partitions], OffsetSpec.latest())  # type: ignore[no-untyped-call]
+
+
+def _topic_id(description: TopicDescription) -> str:
+    # Kafka writes ids in URL-safe base64, librdkafka in the other alphabet, where a `/` can occur.
+    return str(description.topic_id).replace("+", "-").replace("/", "_")
 
 
 def _kafka_error(error: KafkaException | TimeoutError) -> KafkaError | None:

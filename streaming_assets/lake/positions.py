@@ -2,16 +2,22 @@
 
 A Bronze commit records the next offsets together with the rows they follow from, so the two can't
 disagree. They come from the consumer's position and not from the largest offset, because aborted
-transactions and compaction leave gaps that are legal.
+transactions and compaction leave gaps that are legal. Which topic of which cluster they belong to also stands
+in a property of the table, which lasts longer than the log.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from streaming_assets.lake.losses import accepted_losses
 from streaming_assets.lake.tables import LakeTable
+
+TOPIC_PROPERTY = "streaming_assets.topic"
+"""Name of the table property that says what Bronze is filled from: JSON with `cluster_id` and `topic_id`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,20 @@ def read_position(bronze: LakeTable) -> Position:
         return _decode(metadata["positions"], metadata.get("starts", {}))
     if not bronze.files():
         return START
-    return Position(next_offsets=_from_rows(bronze))
+    topic = json.loads(bronze.table_property(TOPIC_PROPERTY) or "{}")
+    return Position(_from_rows(bronze), topic.get("cluster_id"), topic.get("topic_id"))
+
+
+def record_topic(bronze: LakeTable, position: Position) -> None:
+    """Let the table's property name the topic of a position, where it does not yet.
+
+    Raises:
+        ConcurrentWrite: Another writer committed to the table since it was opened.
+        TableError: The table can't be written.
+    """
+    topic = json.dumps({"cluster_id": position.cluster_id, "topic_id": position.topic_id})
+    if topic != bronze.table_property(TOPIC_PROPERTY):
+        bronze.set_table_property(TOPIC_PROPERTY, topic)
 
 
 def _decode(positions: Mapping[str, Any], starts: Mapping[str, Any]) -> Position:
@@ -66,4 +85,7 @@ def _by_partition(offsets: Mapping[str, Any]) -> dict[int, int]:
 
 def _from_rows(bronze: LakeTable) -> dict[int, int]:
     rows = bronze.query('SELECT "partition", max("offset") + 1 AS next_offset FROM t GROUP BY "partition"')
-    return {row["partition"]: row["next_offset"] for row in rows.to_pylist()}
+    offsets = {row["partition"]: row["next_offset"] for row in rows.to_pylist()}
+    for loss in accepted_losses(bronze):
+        offsets[loss.partition] = max(loss.end, offsets.get(loss.partition, 0))
+    return offsets

@@ -53,7 +53,7 @@ _FILE_BYTES = 32 * 2**20
 NO_BATCH = 0
 """The batch of a table that contains none; batches count from 1."""
 
-_MAINTENANCE = ("OPTIMIZE", "VACUUM")
+_MAINTENANCE = ("OPTIMIZE", "VACUUM", "SET TBLPROPERTIES")
 """How the operations begin that change no row."""
 
 _IN_QUARANTINE = "SELECT count(*) AS rows FROM t WHERE released_batch IS NULL"
@@ -186,6 +186,27 @@ class LakeTable:
                 if metadata is not None and metadata["batch"] == batch:
                     return metadata
         return None
+
+    def table_property(self, name: str) -> str | None:
+        """Return a property of the table; unlike what a commit records, it lasts longer than the log."""
+        value = self._delta.metadata().configuration.get(name)
+        return None if value is None else str(value)
+
+    def set_table_property(self, name: str, value: str) -> None:
+        """Set a property of the table in a commit that repeats what the newest batch recorded.
+
+        Raises:
+            ConcurrentWrite: Another writer committed to the table since it was opened.
+            TableError: The table can't be written.
+        """
+        metadata = self.commit_metadata()
+        repeated = {} if metadata is None else {"userMetadata": json.dumps(metadata, sort_keys=True)}
+        with _table_errors(self.id):
+            self._delta.alter.set_table_properties(
+                {name: value},
+                raise_if_not_exists=False,  # names that are not Delta's own are refused otherwise
+                commit_properties=CommitProperties(custom_metadata=repeated),
+            )
 
     def last_commit(self) -> datetime:
         """Return the time of the newest commit that brought rows or a batch; maintenance brings neither."""

@@ -2,37 +2,65 @@
 
 from __future__ import annotations
 
+import shlex
+from datetime import UTC, datetime
 from pathlib import Path
 
 from streaming_assets.contract import EventSource
 from streaming_assets.engines.protocol import IngestPlan
-from streaming_assets.errors import TopicChanged
+from streaming_assets.errors import ClusterChanged, RetentionOvertook, TopicChanged
 from streaming_assets.kafka.connection import Connection
+from streaming_assets.kafka.continuity import Break, Reached, find_break, overtaken
 from streaming_assets.kafka.lag import lag
 from streaming_assets.kafka.topics import TopicState, topic_state
 from streaming_assets.lake import layout
+from streaming_assets.lake.losses import AcceptedLoss
 from streaming_assets.lake.positions import START, Position, read_position
 from streaming_assets.lake.tables import NO_BATCH, open_table
 
 
-def plan_ingest(source: EventSource, connection: Connection, lake: Path) -> IngestPlan | None:
+def plan_ingest(
+    source: EventSource, connection: Connection, lake: Path, *, accept_loss: bool = False
+) -> IngestPlan | None:
     """Plan to copy everything the topic holds now and Bronze does not; None if there is nothing.
 
+    Args:
+        source: The source.
+        connection: The broker.
+        lake: Folder of the tables.
+        accept_loss: Go on after records that were deleted before they were read; the plan names them.
+
     Raises:
-        TopicChanged: The topic is another one than before, or lacks offsets that come next.
+        TopicChanged: The topic is another one than before, or lacks offsets that come next; by its subclasses.
         BrokerError: Kafka can't be asked.
         TableError: Bronze can't be read.
     """
     state = topic_state(connection, source.topic.name)
-    if state is None:
-        return None
     bronze = open_table(layout.bronze(source), lake)
     position = read_position(bronze) if bronze else START
-    start = _start(source, state, position)
-    end = {partition: high for partition, high in state.high.items() if high > start.next_offsets[partition]}
-    if not end:
+    reached = Reached(position.next_offsets, position.cluster_id, position.topic_id)
+    found = find_break(source.topic.name, state, reached)
+    if found is not None and not (accept_loss and found.kind is RetentionOvertook):
+        raise _error(found, source, lake)
+    if state is None:
         return None
-    return IngestPlan(source=source, start=start, end=end, first_batch=(bronze.batch if bronze else NO_BATCH) + 1)
+    start = _start(state, reached, position)
+    end = {partition: high for partition, high in state.high.items() if high > start.next_offsets[partition]}
+    accepting = _accepted(state, reached, found)
+    if not end and not accepting:
+        return None
+    first_batch = (bronze.batch if bronze else NO_BATCH) + 1
+    return IngestPlan(source=source, start=start, end=end, first_batch=first_batch, accepting=accepting)
+
+
+def was_read(source: EventSource, lake: Path) -> bool:
+    """Tell whether Bronze has a position: its topic must be there, and is not to be created.
+
+    Raises:
+        TableError: Bronze can't be read.
+    """
+    bronze = open_table(layout.bronze(source), lake)
+    return bronze is not None and bool(read_position(bronze).next_offsets)
 
 
 def source_lag(source: EventSource, connection: Connection, lake: Path) -> dict[int, int]:
@@ -49,43 +77,48 @@ def source_lag(source: EventSource, connection: Connection, lake: Path) -> dict[
     return lag(state, (read_position(bronze) if bronze else START).next_offsets)
 
 
-def _start(source: EventSource, state: TopicState, position: Position) -> Position:
-    """Return the position with the partitions it does not know yet, or refuse to go on."""
-    if position.topic_id is not None and (position.cluster_id, position.topic_id) != (state.cluster_id, state.topic_id):
-        raise _changed(
-            source,
-            found=f"topic id {state.topic_id} in cluster {state.cluster_id}",
-            expected=f"topic id {position.topic_id} in cluster {position.cluster_id}, which Bronze was filled from",
-            meaning="offsets of the one say nothing about the other; nothing was read or written",
+def _start(state: TopicState, reached: Reached, position: Position) -> Position:
+    """Return the position with the partitions it does not know yet, past what is lost."""
+    next_offsets = reached.next_in(state)
+    new = {partition: offset for partition, offset in next_offsets.items() if partition not in position.next_offsets}
+    past = {partition: low for partition, (_, low) in overtaken(state, reached).items()}
+    return Position({**next_offsets, **past}, state.cluster_id, state.topic_id, {**new, **position.starts})
+
+
+def _accepted(state: TopicState, reached: Reached, found: Break | None) -> tuple[AcceptedLoss, ...]:
+    if found is None:
+        return ()
+    now = datetime.now(tz=UTC).replace(microsecond=0)
+    lost = overtaken(state, reached)
+    return tuple(AcceptedLoss(one, start, low, found.summary, now) for one, (start, low) in lost.items())
+
+
+def _error(found: Break, source: EventSource, lake: Path) -> TopicChanged:
+    return found.kind(
+        found.summary,
+        found=found.found,
+        expected=found.expected,
+        meaning=found.meaning,
+        remedy=_ways_out(found, source, lake),
+    )
+
+
+def _ways_out(found: Break, source: EventSource, lake: Path) -> str:
+    refresh = f"streaming-assets refresh {source.name}"
+    if found.kind is RetentionOvertook:
+        return (
+            f"to go on after them, with the loss recorded in Bronze: `{refresh} --accept-loss`; so that it does not "
+            "happen again, refresh more often than the topic's `retention.ms` deletes"
         )
-    for partition, offset in position.next_offsets.items():
-        low, high = state.low.get(partition), state.high.get(partition)
-        if low is None or high is None or not low <= offset <= high:
-            raise _changed(
-                source,
-                found=f"partition {partition} holds offsets {low} to {high}",
-                expected=f"offset {offset}, which comes next",
-                meaning=_gap(offset, low, high),
-            )
-    new = {partition: low for partition, low in state.low.items() if partition not in position.next_offsets}
-    starts = {**new, **position.starts}
-    return Position({**state.low, **position.next_offsets}, state.cluster_id, state.topic_id, starts)
-
-
-def _gap(offset: int, low: int | None, high: int | None) -> str:
-    if low is not None and offset < low:
-        return f"{low - offset} offsets were deleted before they were read; nothing was written"
-    if high is not None:
-        return f"the topic was truncated by at least {offset - high} offsets; nothing was read or written"
-    return "the partition is gone; nothing was read or written"
-
-
-def _changed(source: EventSource, *, found: str, expected: str, meaning: str) -> TopicChanged:
-    return TopicChanged(
-        f"Topic {source.topic.name} of {source.name} is not the one Bronze was filled from.",
-        found=found,
-        expected=expected,
-        meaning=meaning,
-        remedy=f"bring the topic back; or, to begin with the topic as it is now, move the folder {source.name} "
-        "out of the lake and run the refresh again",
+    folder = lake / source.name
+    anew = f"`mv {shlex.quote(str(folder))} {shlex.quote(f'{folder}.before')} && {refresh}`"
+    back = (
+        "let STREAMING_ASSETS_KAFKA_BOOTSTRAP_SERVERS name the old cluster"
+        if found.kind is ClusterChanged
+        else "bring the topic back as it was"
+    )
+    return (
+        f"{back}, and run `{refresh}`; or keep the old tables aside and begin with the topic as it is now: {anew} "
+        "(--accept-loss is for records that retention deleted, and does not help here: partition and offset would "
+        "name two records)"
     )

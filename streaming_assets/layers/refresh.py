@@ -7,10 +7,11 @@ from contextlib import contextmanager
 
 from streaming_assets.contract import EventSource, GoldTable
 from streaming_assets.engines.protocol import Aggregated, Engine, Ingested, Refined
+from streaming_assets.errors import TopicChanged
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.kafka.topics import ensure_topic
 from streaming_assets.lake.lock import source_lock
-from streaming_assets.layers.bronze import plan_ingest
+from streaming_assets.layers.bronze import plan_ingest, was_read
 from streaming_assets.settings import Settings
 
 Step = Ingested | Refined | Aggregated
@@ -20,7 +21,7 @@ Step = Ingested | Refined | Aggregated
 class SourceRefresh:
     """Refreshes the tables of one source; a table can also be refreshed alone, as Dagster does it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is refreshed, by what, and the caller's wishes by name
         self,
         source: EventSource,
         settings: Settings,
@@ -28,6 +29,7 @@ class SourceRefresh:
         connection: Connection | None,
         *,
         on_wait: Callable[[], None] | None = None,
+        accept_loss: bool = False,
     ) -> None:
         """Remember what is refreshed by what.
 
@@ -37,12 +39,14 @@ class SourceRefresh:
             engine: What computes and commits.
             connection: The broker; None where Bronze is not refreshed.
             on_wait: Called once if another process refreshes the source and this one has to wait.
+            accept_loss: Go on after records that Kafka deleted before they were read; Bronze records the loss.
         """
         self.source = source
         self._settings = settings
         self._engine = engine
         self._connection = connection
         self._on_wait = on_wait
+        self._accept_loss = accept_loss
 
     def run(self) -> Iterator[Step]:
         """Refresh all tables, yielding after every commit; nothing is yielded, or committed, if nothing is new.
@@ -75,10 +79,17 @@ class SourceRefresh:
     def _ingest(self) -> Iterator[Ingested]:
         if self._connection is None:
             raise ValueError("Bronze can't be refreshed without a broker")
-        ensure_topic(self._connection, self.source.topic)
-        plan = plan_ingest(self.source, self._connection, self._settings.lake_path)
-        if plan is not None:
+        lake = self._settings.lake_path
+        if not was_read(self.source, lake):
+            ensure_topic(self._connection, self.source.topic)
+        plan = plan_ingest(self.source, self._connection, lake, accept_loss=self._accept_loss)
+        if plan is None:
+            return
+        try:
             yield from self._engine.ingest(plan)
+        except TopicChanged:
+            plan_ingest(self.source, self._connection, lake)  # it says what happened meanwhile, and the ways out
+            raise
 
     def _aggregate(self, table: GoldTable) -> Iterator[Aggregated]:
         aggregated = self._engine.aggregate(self.source, table)

@@ -30,10 +30,28 @@ def produced(command_line):
 def test_refresh_tells_what_came_in(produced):
     """A refresh tells records, events, misfits, duplicates and Gold rows of each source, and then nothing new."""
     github, user = produced.json("refresh")
-    nothing = {"bronze": 0, "silver": 0, "quarantined": 0, "duplicates": 0, "commits": 0, "gold": {}, "error": None}
+    nothing = {
+        "bronze": 0,
+        "silver": 0,
+        "quarantined": 0,
+        "duplicates": 0,
+        "accepted_loss": [],
+        "commits": 0,
+        "gold": {},
+        "error": None,
+    }
     assert github == {"source": "github_events", **nothing}
     gold = {"events_by_type": 8, "user_sessions": 1, "video_activity": 1}
-    counts = {"bronze": 10, "silver": 8, "quarantined": 1, "duplicates": 1, "commits": 5, "gold": gold, "error": None}
+    counts = {
+        "bronze": 10,
+        "silver": 8,
+        "quarantined": 1,
+        "duplicates": 1,
+        "accepted_loss": [],
+        "commits": 5,
+        "gold": gold,
+        "error": None,
+    }
     assert user == {"source": "user_interactions", **counts}
     assert produced.json("refresh", "user_interactions") == [{"source": "user_interactions", **nothing}]
     assert produced.ok("refresh").lstrip().startswith("Nothing new\n")

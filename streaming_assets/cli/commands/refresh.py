@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from streaming_assets.cli.console import err, print_error, print_json, print_table
+from streaming_assets.cli.console import err, print_error, print_json, print_note, print_table
 from streaming_assets.cli.context import broker, sources
 from streaming_assets.cli.interrupts import check_interrupt
 from streaming_assets.contract import EventSource
 from streaming_assets.engines.factory import make_engine
-from streaming_assets.engines.protocol import Aggregated, Engine, Ingested, Refined
+from streaming_assets.engines.protocol import Aggregated, Ingested, Refined
 from streaming_assets.errors import StreamingAssetsError
 from streaming_assets.kafka.connection import Connection
+from streaming_assets.lake.losses import AcceptedLoss
 from streaming_assets.layers.refresh import SourceRefresh, Step
 from streaming_assets.settings import Settings, load_settings
 
@@ -34,6 +36,8 @@ class Summary:
     """Records that went to quarantine."""
     duplicates: int = 0
     """Records whose event was in Silver already."""
+    accepted_loss: list[AcceptedLoss] = field(default_factory=list)
+    """Offsets that Kafka deleted unread, and that Bronze goes on after."""
     commits: int = 0
     """How many steps were committed."""
     gold: dict[str, int] = field(default_factory=dict)
@@ -46,6 +50,7 @@ class Summary:
         self.commits += 1
         if isinstance(step, Ingested):
             self.bronze += step.records
+            self.accepted_loss += step.accepted
         elif isinstance(step, Refined):
             self.silver += step.silver
             self.quarantined += step.quarantined
@@ -54,8 +59,10 @@ class Summary:
             self.gold[step.table] = step.rows
 
 
-def refresh(names: Sequence[str], *, engine: str | None, as_json: bool) -> bool:
+def refresh(names: Sequence[str], *, engine: str | None, accept_loss: bool, as_json: bool) -> bool:
     """Refresh sources one after the other and say what came in; return whether all went well.
+
+    With `accept_loss`, a source goes on after records that Kafka deleted before they were read.
 
     Raises:
         StreamingAssetsError: A source is unknown, or there is no broker.
@@ -63,7 +70,7 @@ def refresh(names: Sequence[str], *, engine: str | None, as_json: bool) -> bool:
     settings = load_settings(**({"engine": engine} if engine else {}))
     selected = sources(settings).select(names)
     with broker(settings) as connection:
-        summaries = refresh_all(selected, settings, connection)
+        summaries = refresh_all(selected, settings, connection, accept_loss=accept_loss)
     if as_json:
         print_json([_plain(summary) for summary in summaries])
     else:
@@ -71,12 +78,15 @@ def refresh(names: Sequence[str], *, engine: str | None, as_json: bool) -> bool:
     return not any(summary.error for summary in summaries)
 
 
-def refresh_all(selected: Sequence[EventSource], settings: Settings, connection: Connection) -> list[Summary]:
+def refresh_all(
+    selected: Sequence[EventSource], settings: Settings, connection: Connection, *, accept_loss: bool = False
+) -> list[Summary]:
     """Refresh sources one after the other, showing progress; what ends one costs no other."""
     engine = make_engine(settings, connection)
     try:
+        make = partial(SourceRefresh, settings=settings, engine=engine, connection=connection, accept_loss=accept_loss)
         with _progress() as progress:
-            return [_refresh(source, settings, engine, connection, progress) for source in selected]
+            return [_refresh(source, make, progress) for source in selected]
     finally:
         engine.close()
 
@@ -92,13 +102,16 @@ def print_summaries(summaries: Sequence[Summary]) -> None:
         title="Refreshed" if any(each.commits for each in summaries) else "Nothing new",
     )
     for each in summaries:
+        for loss in each.accepted_loss:
+            print_note(
+                f"{each.source}: loss of at most {loss.records_at_most:,} records is accepted and recorded in Bronze "
+                f"(partition {loss.partition}, offsets {loss.start} to {loss.end - 1})"
+            )
         if each.error is not None:
             print_error(each.error)
 
 
-def _refresh(
-    source: EventSource, settings: Settings, engine: Engine, connection: Connection, progress: Progress
-) -> Summary:
+def _refresh(source: EventSource, make: Callable[..., SourceRefresh], progress: Progress) -> Summary:
     summary = Summary(source.name)
     task = progress.add_task(source.name, total=None, doing="looking for new events")
 
@@ -106,7 +119,7 @@ def _refresh(
         progress.update(task, doing="waits for another refresh of this source")
 
     try:
-        for step in SourceRefresh(source, settings, engine, connection, on_wait=waiting).run():
+        for step in make(source, on_wait=waiting).run():
             summary.add(step)
             progress.update(task, doing=_doing(summary, step))
     except StreamingAssetsError as error:
@@ -136,4 +149,9 @@ def _progress() -> Progress:
 
 
 def _plain(summary: Summary) -> dict[str, Any]:
-    return {**vars(summary), "error": None if summary.error is None else str(summary.error)}
+    accepted = [loss.encode() for loss in summary.accepted_loss]
+    return {
+        **vars(summary),
+        "accepted_loss": accepted,
+        "error": None if summary.error is None else str(summary.error),
+    }

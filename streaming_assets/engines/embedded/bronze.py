@@ -13,7 +13,11 @@ from streaming_assets.engines.protocol import Ingested, IngestPlan, Limits
 from streaming_assets.errors import ConcurrentWrite
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.kafka.consumer import RecordReader
+from streaming_assets.kafka.topics import TopicWatch
 from streaming_assets.lake import layout
+from streaming_assets.lake.losses import METADATA as ACCEPTED_LOSS
+from streaming_assets.lake.losses import record_losses
+from streaming_assets.lake.positions import record_topic
 from streaming_assets.lake.schemas import BRONZE
 from streaming_assets.lake.tables import LakeTable, open_or_create
 
@@ -23,17 +27,37 @@ def ingest(plan: IngestPlan, connection: Connection, lake: Path, limits: Limits)
     source = plan.source
     bronze = open_or_create(source, layout.bronze(source), lake, description=f"{source.title}: records as they came")
     _expect_batch(bronze, plan.first_batch - 1)
-    start = {partition: plan.start.next_offsets[partition] for partition in plan.end}
+    record_topic(bronze, plan.start)
+    record_losses(bronze)  # those of a run that ended before it could
+    if plan.accepting:
+        yield _accept(plan, bronze)
+    if plan.end:
+        yield from _copy(plan, bronze, connection, limits)
+
+
+def _accept(plan: IngestPlan, bronze: LakeTable) -> Ingested:
+    """Move the position past what is lost, in a commit that says so and holds no record."""
     batch = plan.first_batch
-    with RecordReader(
-        connection, source.topic.name, start, plan.end, max_records=limits.records, max_bytes=limits.bytes
-    ) as reader:
+    losses = [loss.encode() for loss in plan.accepting]
+    metadata = {"records": 0, **plan.start.metadata(), ACCEPTED_LOSS: losses}
+    bronze.append(BRONZE.empty_table(), batch=batch, metadata=metadata)
+    record_losses(bronze)
+    return Ingested(batch=batch, records=0, position=plan.start, accepted=plan.accepting)
+
+
+def _copy(plan: IngestPlan, bronze: LakeTable, connection: Connection, limits: Limits) -> Iterator[Ingested]:
+    topic = plan.source.topic.name
+    start = {partition: plan.start.next_offsets[partition] for partition in plan.end}
+    batch = bronze.batch + 1
+    watch = TopicWatch(connection, topic, str(plan.start.topic_id))
+    with RecordReader(connection, topic, start, plan.end, max_records=limits.records, max_bytes=limits.bytes) as reader:
         offsets = dict(plan.start.next_offsets)
         for records in reader:
             offsets |= records.next_offsets
             position = replace(plan.start, next_offsets=dict(offsets))
             rows = _bronze_rows(records.table, batch)
             metadata = {"records": rows.num_rows, **position.metadata()}
+            watch.confirm()
             bronze.append(rows, batch=batch, metadata=metadata)
             yield Ingested(batch=batch, records=rows.num_rows, position=position)
             batch += 1
