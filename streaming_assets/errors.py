@@ -184,3 +184,23 @@ class TopicTruncated(TopicChanged):
 
 class RetentionOvertook(TopicChanged):
     """Records were deleted from the topic before they were read; `refresh --accept-loss` goes on after them."""
+
+
+class ForeignWrite(TableError):
+    """Another writer changed a table's rows, or its batch."""
+
+
+class LogDamaged(TableError):
+    """A table's log lacks an entry or a checkpoint, or one can't be read."""
+
+
+class UnsafeProperty(TableError):
+    """A property of a table would make it forget its batch, or keeps a refresh from writing."""
+
+
+class TableBehind(TableError):
+    """A table has lost commits that the tables computed from it contain."""
+
+
+class StorageRefused(TableError):
+    """The storage of the tables takes no more: it is full, or read-only."""

@@ -1,0 +1,89 @@
+"""What reading and writing a table raises, as errors a person can act on."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from streaming_assets.errors import ConcurrentWrite, StorageRefused, TableError
+from streaming_assets.lake.damage import damage
+from streaming_assets.lake.layout import TableId
+from streaming_assets.lake.remedies import recompute, refresh
+
+_REFUSALS = {code: os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)}
+"""What the operating system says where storage takes no more; Rust's libraries pass its words on."""
+
+_UNREADABLE = ("Parquet error", "not found", "No such file")
+"""What is in the text of errors about a data file that is gone or damaged."""
+
+
+@contextmanager
+def table_errors(table: TableId, path: Path) -> Iterator[None]:
+    """Turn what delta-rs and Arrow raise about a table into our errors.
+
+    Raises:
+        ConcurrentWrite: Another writer committed first.
+        StorageRefused: The storage is full, or read-only.
+        LogDamaged: The table's log is damaged.
+        TableError: Anything else.
+        TableNotFoundError: There is no table; whoever opens it decides what that means.
+    """
+    try:
+        yield
+    except TableNotFoundError:
+        raise
+    except (DeltaError, OSError, pa.ArrowException) as error:
+        raise _explained(table, path, error) from error
+
+
+def _explained(table: TableId, path: Path, error: Exception) -> TableError | ConcurrentWrite:
+    found = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    refusal = next((code for code, text in _REFUSALS.items() if text in str(error)), None)
+    if refusal is not None:
+        return _refused(table, path, found, refusal)
+    damaged = damage(table, path)
+    if damaged is not None:
+        return damaged
+    if isinstance(error, CommitFailedError):
+        return ConcurrentWrite(
+            f"Another writer committed to table {table.name} first.",
+            found=found,
+            expected="no other writer of this table",
+            meaning="this write was refused as a whole; no row is there twice",
+            remedy="run the refresh again: it starts from what the table contains now",
+        )
+    unreadable = any(text in str(error) for text in _UNREADABLE)
+    return TableError(
+        f"Table {table.name} can't be read or written.",
+        found=found,
+        expected="the data files that its log names, as they were written" if unreadable else None,
+        meaning="what was committed before is untouched; no row of the write that failed is in the table",
+        remedy=f"bring the file back from a backup and run {refresh(table)}; or, {recompute(table, path)}"
+        if unreadable
+        else f"see to the cause named above, then run {refresh(table)}",
+    )
+
+
+def _refused(table: TableId, path: Path, found: str, code: int) -> StorageRefused:
+    full = code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    free = f"{shutil.disk_usage(_existing(path)).free / 2**20:,.0f} MiB are free" if full else "it can't be written to"
+    way = "make room there" if full else "let this user write there (`mount` and `ls -ld` tell what keeps it out)"
+    return StorageRefused(
+        f"The storage of table {table.name} {'is full' if full else 'is read-only'}.",
+        found=f"{found} ({path}: {free})",
+        expected="room for new files, and leave to write them",
+        meaning="what was committed before is untouched; no row of the write that failed is in the table, and nothing "
+        "is skipped",
+        remedy=f"{way}, then run {refresh(table)}: it goes on after the last commit",
+    )
+
+
+def _existing(path: Path) -> Path:
+    return next(each for each in (path, *path.parents) if each.exists())

@@ -1,0 +1,51 @@
+"""The exact commands that errors about tables name as ways out."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from streaming_assets.lake.layout import TableId
+
+
+def refresh(table: TableId, *options: str) -> str:
+    """Return the command that refreshes the table's source."""
+    return f"`{' '.join(['streaming-assets refresh', table.source, *options])}`"
+
+
+def recompute(table: TableId, path: Path) -> str:
+    """Return how a table's rows are made anew where it can be opened."""
+    if table.layer == "bronze":
+        return anew(table, path)
+    layer = "gold" if table.layer == "gold" else "silver"
+    return f"to compute it again from Bronze, which has every record: {refresh(table, '--rebuild', layer)}"
+
+
+def anew(table: TableId, path: Path) -> str:
+    """Return how a table that can't be opened is made anew, together with what is computed from it."""
+    source = path.parents[1] if table.layer == "gold" else path.parent
+    if table.layer == "bronze":
+        kept = f"`mv {_quoted(source)} {_quoted(source.with_name(f'{source.name}.before'))} && {_refresh(table)}`"
+        return f"to keep the tables aside and begin with what Kafka still holds (nothing else has the rest): {kept}"
+    folders = [path] if table.layer == "gold" else [source / layer for layer in ("silver", "quarantine", "gold")]
+    removed = f"`rm -r {' '.join(map(_quoted, folders))} && {_refresh(table)}`"
+    return f"to compute it again from Bronze, which has every record: {removed}"
+
+
+def put_aside(table: TableId, *files: Path) -> str:
+    """Return the command that takes damaged files out of a log and refreshes."""
+    moved = " && ".join(f"mv {_quoted(file)} {_quoted(file.with_name(f'{file.name}.damaged'))}" for file in files)
+    return f"`{moved} && {_refresh(table)}`"
+
+
+def spark(path: Path, statement: str) -> str:
+    """Return a statement for Spark about the table in a folder: `ALTER TABLE {statement}`."""
+    return f"`ALTER TABLE delta.`{path}` {statement}` in Spark"
+
+
+def _refresh(table: TableId) -> str:
+    return refresh(table).strip("`")
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))
