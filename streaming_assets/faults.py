@@ -37,6 +37,9 @@ POINTS: Mapping[str, str] = {
             ("committed", "the commit is made, the next layer does not know"),
         )
     },
+    "replay.begun": "a replay of quarantine has a batch of its own, an empty one in Bronze",
+    "replay.silver": "what fits now is in Silver, quarantine does not know",
+    "replay.released": "quarantine knows what a slice of the replay released",
     "compact.begin": "small files are about to be merged",
     "compact.done": "small files are merged, the old ones still there",
     "vacuum.done": "old files are deleted",

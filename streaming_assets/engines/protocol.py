@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from streaming_assets.contract import EventSource, GoldTable
@@ -56,6 +57,34 @@ class Refined:
     """Rows that went to quarantine."""
     duplicates: int
     """Records whose event is in Silver already, or twice in the slice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which quarantined records are replayed; all of them where nothing is said."""
+
+    reason: str | None = None
+    """Those with this reason."""
+    since: datetime | None = None
+    """Those that were read from Kafka (`ingested_at`) at this time or later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """One step of a replay: a slice of quarantine went through the present schema and Silver transform."""
+
+    batch: int | None
+    """The batch that released records; None where none was released."""
+    records: int
+    """Quarantined records that were looked at."""
+    silver: int
+    """Rows that went to Silver."""
+    duplicates: int
+    """Records that left quarantine because their event is in Silver already."""
+    quarantined: int
+    """Records that still do not fit."""
+    changed: int
+    """How many of those now do not fit for another reason, at another field, or with another detail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +163,16 @@ class Engine(Protocol):
 
     def refine(self, source: EventSource) -> Iterator[Refined]:
         """Bring the Bronze batches that Silver and quarantine do not contain into them, slice by slice."""
+        ...
+
+    def replay(self, source: EventSource, selection: Selection) -> Iterator[Replayed]:
+        """Send quarantined records through the present schema and transform, slice by slice.
+
+        Silver must contain all of Bronze's batches. A slice that releases records makes three commits, in this order:
+        an empty Bronze batch, which repeats the position; Silver's, with the rows that fit now under that batch, so
+        that Gold finds them; quarantine's, which marks the records. Silver's is the truth: where a process ends
+        before quarantine's commit, the next `refine` makes up for it, and what it can't know, the next replay.
+        """
         ...
 
     def aggregate(self, source: EventSource, table: GoldTable) -> Aggregated | None:

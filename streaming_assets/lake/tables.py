@@ -98,24 +98,41 @@ class LakeTable:
         """Last batch the table contains, `NO_BATCH` if none."""
         return int(self._delta.transaction_version(self.id.app_id) or NO_BATCH)
 
-    def append(self, rows: pa.Table | pa.RecordBatchReader, *, batch: int, metadata: Mapping[str, Any]) -> None:
+    @property
+    def replayed(self) -> int:
+        """Batch of the last replay of quarantine that the table contains, `NO_BATCH` if none."""
+        return int(self._delta.transaction_version(self._replay_id) or NO_BATCH)
+
+    @property
+    def _replay_id(self) -> str:
+        return f"{self.id.app_id}.replay"
+
+    def append(
+        self,
+        rows: pa.Table | pa.RecordBatchReader,
+        *,
+        batch: int,
+        metadata: Mapping[str, Any],
+        replay: bool = False,
+    ) -> None:
         """Append rows in one commit that says the table now contains `batch`.
 
         Args:
             rows: The rows, in the table's schema; may be empty.
             batch: Last batch the table contains afterwards; higher than before.
             metadata: What is recorded with the commit, as JSON in `userMetadata`.
+            replay: Whether the batch is that of a replay of quarantine.
 
         Raises:
             ConcurrentWrite: Another writer committed a batch since the table was opened.
             TableError: The table can't be written.
         """
         self._expect_before(batch)
-        self._write(rows, batch, metadata, mode="append")
+        self._write(rows, batch, metadata, batch if replay else None, mode="append")
 
-    def complete(self, rows: pa.Table, *, metadata: Mapping[str, Any]) -> None:
-        """Append rows that the batches lack which the table contains already; errors as for `append`."""
-        self._write(rows, self.batch, metadata, mode="append")
+    def complete(self, rows: pa.Table, *, metadata: Mapping[str, Any], replay: int | None = None) -> None:
+        """Append rows that the batches lack which the table contains already; `replay` and errors as for `rewrite`."""
+        self._write(rows, self.batch, metadata, replay, mode="append")
 
     def replace(
         self,
@@ -136,12 +153,32 @@ class LakeTable:
         self._expect_before(batch)
         self._write(rows, batch, metadata, mode="overwrite", predicate=where)
 
-    def _write(
-        self, rows: pa.Table | pa.RecordBatchReader, batch: int, metadata: Mapping[str, Any], **how: Any
+    def rewrite(
+        self, rows: pa.Table | pa.RecordBatchReader, *, where: str, replay: int | None, metadata: Mapping[str, Any]
     ) -> None:
+        """Replace the rows that meet `where` by the same records, told anew; errors as for `append`.
+
+        Args:
+            rows: As many rows of the same records; each must meet `where`.
+            where: SQL condition over the table's columns.
+            replay: Batch of the replay that the table contains afterwards; None leaves that as it is.
+            metadata: What is recorded with the commit.
+        """
+        batch = max(self.batch, replay or NO_BATCH)
+        self._write(rows, batch, metadata, replay, mode="overwrite", predicate=where)
+
+    def _write(
+        self,
+        rows: pa.Table | pa.RecordBatchReader,
+        batch: int,
+        metadata: Mapping[str, Any],
+        replay: int | None = None,
+        **how: Any,
+    ) -> None:
+        told = {self.id.app_id: batch, **({} if replay is None else {self._replay_id: replay})}
         properties = CommitProperties(
             # `last_updated` stays unset: one that is set can be expired by a table property, and the batch with it.
-            app_transactions=[Transaction(self.id.app_id, batch)],
+            app_transactions=[Transaction(app_id, version) for app_id, version in told.items()],
             custom_metadata={"userMetadata": json.dumps({"batch": batch, **metadata}, sort_keys=True)},
         )
         layer = self.id.layer

@@ -14,8 +14,19 @@ from streaming_assets.engines.embedded.bronze import ingest
 from streaming_assets.engines.embedded.duck import connect, memory_limit, threads
 from streaming_assets.engines.embedded.failures import explained
 from streaming_assets.engines.embedded.gold import Aggregator
+from streaming_assets.engines.embedded.replay import replay
 from streaming_assets.engines.embedded.silver import Refiner
-from streaming_assets.engines.protocol import Aggregated, Audit, GoldAudit, Ingested, IngestPlan, Limits, Refined
+from streaming_assets.engines.protocol import (
+    Aggregated,
+    Audit,
+    GoldAudit,
+    Ingested,
+    IngestPlan,
+    Limits,
+    Refined,
+    Replayed,
+    Selection,
+)
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.lake.tables import NO_BATCH
 from streaming_assets.pseudonyms import pseudonym_key
@@ -65,6 +76,11 @@ class EmbeddedEngine:
         """See `Engine.refine`."""
         with explained(source):
             yield from self._refiner(source).run()
+
+    def replay(self, source: EventSource, selection: Selection) -> Iterator[Replayed]:
+        """See `Engine.replay`."""
+        with explained(source):
+            yield from replay(self._refiner(source), selection)
 
     def aggregate(self, source: EventSource, table: GoldTable) -> Aggregated | None:
         """See `Engine.aggregate`."""

@@ -35,8 +35,10 @@ def accepted_schema(source: EventSource) -> pa.Schema:
     return pa.schema([*events_schema(source), *[pa.field(inside, kinds[name]) for name, inside in CARRIED.items()]])
 
 
-def decide(connection: duckdb.DuckDBPyConnection, source: EventSource, part: Slice) -> tuple[pa.Table, pa.Table]:
-    """Decide about the records in the relation `doubtful`.
+def decide(
+    connection: duckdb.DuckDBPyConnection, source: EventSource, part: Slice, where: str
+) -> tuple[pa.Table, pa.Table]:
+    """Decide about the records in the relation `doubtful`, which are rows of the slice that meet a condition.
 
     Returns:
         The records that fit, as `accepted_schema`, and those that do not, as `MISFITS`.
@@ -45,7 +47,10 @@ def decide(connection: duckdb.DuckDBPyConnection, source: EventSource, part: Sli
         f"""
         SELECT d.*, b.value
         FROM doubtful d
-        JOIN {read_parquet(file.path for file in part.files)} b USING (topic, "partition", "offset", batch)
+        JOIN (
+            SELECT topic, "partition", "offset", batch, value FROM {read_parquet(file.path for file in part.files)}
+            WHERE {where}
+        ) b USING (topic, "partition", "offset", batch)
         """
     )
     fitter = Fitter(source.schema)

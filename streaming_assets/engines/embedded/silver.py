@@ -18,6 +18,7 @@ from streaming_assets.contract import EventSource
 from streaming_assets.engines.embedded.decide import MISFITS, decide
 from streaming_assets.engines.embedded.duck import count, event_columns, fetch, name, read_parquet
 from streaming_assets.engines.embedded.native import NativeCheck
+from streaming_assets.engines.embedded.release import finish_release
 from streaming_assets.engines.embedded.slices import Slice, slices
 from streaming_assets.engines.embedded.transform import transform
 from streaming_assets.engines.protocol import Limits, Refined
@@ -58,6 +59,7 @@ class Refiner:
         )
         for table in (silver, quarantine):
             _expect_not_ahead(table, bronze)
+        finish_release(self.connection, silver, quarantine, self.limits)
         parts = slices(bronze.files(newer_than=silver.batch), silver.batch, self.limits)
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit") as committer:
             committing: Future[Refined] | None = None
@@ -79,10 +81,10 @@ class Refiner:
         stored = self._quarantined_before(part, quarantine)
         if stored:
             self._drop_quarantined(stored)
-        duplicates = self._mark_duplicates(silver)
+        duplicates = self.mark_duplicates(silver)
         quarantined = count(self.connection, "misfits")
         misfits = self._quarantine_rows(part, stored) if quarantined else QUARANTINE.empty_table()
-        rows = self._silver_rows()
+        rows = self.silver_rows()
         counts = {"records": records, "silver": rows.num_rows, "quarantined": quarantined, "duplicates": duplicates}
 
         def commit() -> Refined:
@@ -120,17 +122,17 @@ class Refiner:
             FROM read
             """
         )
-        self._decide_doubtful(part)
+        self._decide_doubtful(part, where)
         return count(self.connection, "parsed")
 
-    def _decide_doubtful(self, part: Slice) -> None:
+    def _decide_doubtful(self, part: Slice, where: str) -> None:
         places = ", ".join(f"{name(CARRIED[each])} AS {name(each)}" for each in (*COORDINATES, "batch"))
         self.connection.execute(
             f"CREATE OR REPLACE TEMP TABLE doubtful AS SELECT {places}, _sa_seen_at AS seen_at "
             "FROM parsed WHERE NOT _sa_fits"
         )
         accepted, misfits = (
-            decide(self.connection, self.source, part) if count(self.connection, "doubtful") else (None, None)
+            decide(self.connection, self.source, part, where) if count(self.connection, "doubtful") else (None, None)
         )
         self.connection.register("misfits", misfits if misfits is not None else MISFITS.empty_table())
         native = "SELECT * EXCLUDE (_sa_fits, _sa_seen_at) FROM parsed WHERE _sa_fits"
@@ -143,11 +145,15 @@ class Refiner:
             f"(coalesce(_sa_event_id, {coordinates}) AS _sa_event_id) FROM ({native})"
         )
 
-    def transform(self) -> None:
-        """Run the plugin's Silver transform over `fitting`; its rows become the relation `refined`."""
+    def transform(self, *, failed_before: bool = False) -> None:
+        """Run the plugin's Silver transform over `fitting`; its rows become the relation `refined`.
+
+        Args:
+            failed_before: The records have failed before, so that many which fail again are no sign of a broken plugin.
+        """
         columns = f"{event_columns(self.source.schema)}, {', '.join(map(name, CARRIED.values()))}"
         self.connection.execute(f"CREATE OR REPLACE TEMP VIEW events AS SELECT {columns} FROM fitting")
-        transform(self.connection, self.source)
+        transform(self.connection, self.source, failed_before=failed_before)
 
     def _quarantined_before(self, part: Slice, quarantine: LakeTable) -> str | None:
         """Return the SQL of what a run brought to quarantine that ended before Silver's commit; None if nothing."""
@@ -164,7 +170,7 @@ class Refiner:
             """
         )
 
-    def _mark_duplicates(self, silver: LakeTable) -> int:
+    def mark_duplicates(self, silver: LakeTable) -> int:
         """Make the relation `duplicates`: rows of `refined` whose event is in Silver, or twice in `refined`."""
         self.connection.execute(
             f"""
@@ -179,7 +185,7 @@ class Refiner:
             ) > 1
             """
         )
-        stored = self._files_with_times_of_refined(silver)
+        stored = self.files_with_times_of_refined(silver)
         if stored:
             self.connection.execute(
                 f"""
@@ -193,7 +199,7 @@ class Refiner:
             )
         return count(self.connection, "duplicates")
 
-    def _files_with_times_of_refined(self, silver: LakeTable) -> list[str]:
+    def files_with_times_of_refined(self, silver: LakeTable) -> list[str]:
         """Return the stored files whose range of event times holds the time of a new event."""
         files = silver.files()
         if not files:
@@ -230,13 +236,15 @@ class Refiner:
         )
         return rows.cast(QUARANTINE)
 
-    def _silver_rows(self) -> pa.Table:
+    def silver_rows(self, *, batch: int | None = None) -> pa.Table:
+        """Return the rows of `refined` that are no duplicates, under their own batch or another one."""
         schema = silver_schema(self.source)
-        columns = [name(column) for column in schema.names if column != "event_date"]
+        own = {"event_date": "CAST(event_time AS DATE)", **({} if batch is None else {"batch": str(batch)})}
+        columns = [f"{own[column]} AS {column}" if column in own else name(column) for column in schema.names]
         rows = fetch(
             self.connection,
             f"""
-            SELECT {", ".join(columns)}, CAST(event_time AS DATE) AS event_date
+            SELECT {", ".join(columns)}
             FROM refined ANTI JOIN duplicates USING (topic, "partition", "offset")
             ORDER BY event_time
             """,

@@ -18,8 +18,13 @@ from streaming_assets.fitting import Reason
 from streaming_assets.lake.schemas import silver_schema
 
 
-def transform(connection: duckdb.DuckDBPyConnection, source: EventSource) -> None:
+def transform(connection: duckdb.DuckDBPyConnection, source: EventSource, *, failed_before: bool = False) -> None:
     """Transform the relation `events` to the table `refined`; add the records it fails on to `misfits`.
+
+    Args:
+        connection: Where SQL runs.
+        source: The source.
+        failed_before: The records did not fit before. So many of them that fail again prove nothing.
 
     Raises:
         PluginError: The transform fails whatever the record, or gives another number of rows.
@@ -30,8 +35,8 @@ def transform(connection: duckdb.DuckDBPyConnection, source: EventSource) -> Non
     except DEFINITION_ERRORS as error:
         raise _broken(source, first_line(error)) from error
     except _RECORD_ERRORS:
-        _isolate(connection, source, evaluate)
-    _refuse_nulls(connection, source)
+        _isolate(connection, source, evaluate, failed_before=failed_before)
+    _refuse_nulls(connection, source, failed_before=failed_before)
 
 
 class RecordFailure(Exception):
@@ -110,12 +115,12 @@ def _refined_schema(source: EventSource) -> pa.Schema:
     return schema.remove(schema.get_field_index("event_date"))  # the day is added when rows are written
 
 
-def _refuse_nulls(connection: duckdb.DuckDBPyConnection, source: EventSource) -> None:
+def _refuse_nulls(connection: duckdb.DuckDBPyConnection, source: EventSource, *, failed_before: bool) -> None:
     """Take the rows out of `refined` that have no value in a required column."""
     for column in (column.name for column in source.silver.columns if column.required):
         condition = f"{name(column)} IS NULL"
         nulls = count(connection, f"refined WHERE {condition}")
-        if nulls == count(connection, "refined") >= _ALL_FAIL:
+        if not failed_before and nulls == count(connection, "refined") >= _ALL_FAIL:
             raise _broken(source, f"the required column {column} is null for every record")
         if nulls:
             why = literal(f"the required column {column} is null")
@@ -138,7 +143,9 @@ def _add_misfits(connection: duckdb.DuckDBPyConnection, failed: str) -> None:
     connection.register("misfits", misfits.cast(MISFITS))
 
 
-def _isolate(connection: duckdb.DuckDBPyConnection, source: EventSource, evaluate: _Evaluate) -> None:
+def _isolate(
+    connection: duckdb.DuckDBPyConnection, source: EventSource, evaluate: _Evaluate, *, failed_before: bool
+) -> None:
     """Find the records that fail by halving; keep the rows of all others."""
     connection.execute("CREATE OR REPLACE TEMP TABLE numbered AS SELECT *, row_number() OVER () AS _sa_row FROM events")
     total = count(connection, "numbered")
@@ -156,14 +163,14 @@ def _isolate(connection: duckdb.DuckDBPyConnection, source: EventSource, evaluat
         except _RECORD_ERRORS as error:
             if low == high:
                 failed.append((low, first_line(error)))
-                if len(failed) == _MOST_FAILURES:
+                if len(failed) == _MOST_FAILURES and not failed_before:
                     raise _broken(source, f"{len(failed):,} records failed, the last with: {failed[-1][1]}") from error
             else:
                 middle = (low + high) // 2
                 ranges += [(low, middle), (middle + 1, high)]
         else:
             done.append(fetch(connection, "SELECT * FROM refined"))
-    if len(failed) == total >= _ALL_FAIL and len({why for _, why in failed}) == 1:
+    if len(failed) == total >= _ALL_FAIL and len({why for _, why in failed}) == 1 and not failed_before:
         raise _broken(source, failed[0][1])
     _keep(connection, source, done, failed)
 

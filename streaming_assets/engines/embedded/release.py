@@ -1,0 +1,116 @@
+"""Quarantine told anew: which records a replay released, and why the others are still there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from streaming_assets.engines.embedded.duck import count, name, read_parquet
+from streaming_assets.engines.embedded.handover import write_while_computing
+from streaming_assets.engines.embedded.slices import Slice, slices
+from streaming_assets.engines.protocol import Limits
+from streaming_assets.errors import TableError
+from streaming_assets.lake.schemas import IN_QUARANTINE, MISFIT, QUARANTINE, RELEASE
+from streaming_assets.lake.tables import NO_BATCH, LakeTable
+
+_PIECE = 10_000
+"""Rows that are handed on at a time; each has a value of any length."""
+
+_PLACE = 'topic, "partition", "offset"'
+
+
+def tell_anew(
+    connection: duckdb.DuckDBPyConnection,
+    quarantine: LakeTable,
+    part: Slice,
+    *,
+    replay: int | None,
+    metadata: Mapping[str, Any],
+) -> None:
+    """Replace a slice of quarantine by the same records, with what the relation `verdicts` says of them.
+
+    `verdicts` has at most one row for a record: its coordinates, then either `released_batch` and `duplicate_of`,
+    or `reason`, `field` and `detail`. Rows that were released before stay as they are.
+
+    Args:
+        connection: Where SQL runs.
+        quarantine: The table.
+        part: The slice: all files that hold any of its batches.
+        replay: Batch of the replay that the table contains afterwards; None leaves that as it is.
+        metadata: What is recorded with the commit.
+
+    Raises:
+        ConcurrentWrite: Another writer committed to the table.
+        TableError: The table can't be written, or its log tells another number of rows than its files have.
+    """
+    pieces = connection.sql(_told_anew(part)).to_arrow_reader(_PIECE)
+
+    def write(rows: pa.RecordBatchReader) -> None:
+        where = f"batch > {part.after} AND batch <= {part.upto}"
+        quarantine.rewrite(rows, where=where, replay=replay, metadata=metadata)
+
+    write_while_computing(_all_of(part, pieces, quarantine), QUARANTINE, write)
+
+
+def finish_release(
+    connection: duckdb.DuckDBPyConnection, silver: LakeTable, quarantine: LakeTable, limits: Limits
+) -> None:
+    """Release what the last replay brought to Silver, if it ended before it could tell quarantine.
+
+    Records of which it found the event in Silver stay: they can't be told apart any more, and the next replay
+    finds them again.
+    """
+    batch = silver.replayed
+    if batch <= quarantine.replayed:
+        return
+    files = [file.path for file in silver.files(newer_than=batch - 1) if file.low["batch"] <= batch]
+    for part in slices(quarantine.files(), NO_BATCH, limits) if files else ():
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE verdicts AS SELECT {_PLACE}, batch AS released_batch, "
+            f"{nulls('duplicate_of', *(field.name for field in MISFIT))} FROM {read_parquet(files)} "
+            f"WHERE batch = {batch}"
+        )
+        stored = read_parquet(file.path for file in part.files)
+        left = f"(SELECT 1 FROM {stored} SEMI JOIN verdicts USING ({_PLACE}) WHERE {IN_QUARANTINE})"
+        if released := count(connection, left):
+            tell_anew(connection, quarantine, part, replay=None, metadata={"released": released})
+    quarantine.complete(QUARANTINE.empty_table(), metadata={}, replay=batch)
+
+
+def nulls(*columns: str) -> str:
+    """Return columns of quarantine that hold nothing, as a SELECT list."""
+    types = {"released_batch": "BIGINT"}
+    return ", ".join(f"CAST(NULL AS {types.get(each, 'VARCHAR')}) AS {each}" for each in columns)
+
+
+def _told_anew(part: Slice) -> str:
+    told = {
+        **{field.name: f"CASE WHEN v.reason IS NULL THEN q.{field.name} ELSE v.{field.name} END" for field in MISFIT},
+        **{field.name: f"coalesce(q.{field.name}, v.{field.name})" for field in RELEASE},
+    }
+    columns = ", ".join(f"{told.get(each, f'q.{name(each)}')} AS {name(each)}" for each in QUARANTINE.names)
+    return f"""
+        SELECT {columns}
+        FROM {read_parquet(file.path for file in part.files)} q
+        LEFT JOIN verdicts v ON q.topic = v.topic AND q."partition" = v."partition" AND q."offset" = v."offset"
+                                AND q.{IN_QUARANTINE}
+    """
+
+
+def _all_of(part: Slice, pieces: pa.RecordBatchReader, quarantine: LakeTable) -> Iterator[pa.RecordBatch]:
+    """Pass on the slice's rows; with one too few or too many nothing is committed."""
+    expected, rows = sum(file.records for file in part.files), 0
+    for piece in pieces:
+        rows += piece.num_rows
+        yield piece.cast(QUARANTINE)
+    if rows != expected:
+        raise TableError(
+            f"Table {quarantine.id.name} has not the rows that its log tells.",
+            found=f"{rows:,} rows in the files of batches {part.after + 1} to {part.upto}",
+            expected=f"{expected:,} rows",
+            meaning="these rows were not touched, so that none is lost or there twice",
+            remedy=f"run `streaming-assets verify {quarantine.id.source}`: it names the records it is about",
+        )
