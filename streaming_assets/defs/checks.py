@@ -2,8 +2,6 @@
 
 # No postponed annotations here: Dagster reads those of the functions it decorates.
 
-from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 
 import dagster as dg
@@ -12,10 +10,11 @@ from streaming_assets.contract import EventSource, GoldTable
 from streaming_assets.defs.failures import explained
 from streaming_assets.defs.resources import Runtime
 from streaming_assets.defs.translator import Translator, table_key
-from streaming_assets.engines.protocol import Audit
+from streaming_assets.engines.audits import Audit
 from streaming_assets.lake import layout
 from streaming_assets.lake.tables import NO_BATCH, LakeTable, open_table
-from streaming_assets.layers.verify import Finding, event_id_unique, gold_equals_recompute, reconciled
+from streaming_assets.layers.findings import Finding, event_id_unique, reconciled
+from streaming_assets.layers.verify import Verifier
 
 
 def bronze_check_specs(source: EventSource) -> list[dg.AssetCheckSpec]:
@@ -81,11 +80,9 @@ def silver_check_results(source: EventSource, audit: Audit, threshold: float) ->
         threshold: Largest share of quarantined records that is no reason to warn.
     """
     silver = table_key(layout.silver(source))
-    counts = asdict(audit)
-    ids = {name: counts.pop(name) for name in ("repeated_events", "repeated_ids")}
     return [
-        _result(reconciled(audit), silver, metadata=counts),
-        _result(event_id_unique(audit), silver, severity=dg.AssetCheckSeverity.WARN, metadata=ids),
+        _result(reconciled(audit), silver),
+        _result(event_id_unique(audit), silver, severity=dg.AssetCheckSeverity.WARN),
         _quarantine_share(source, audit, threshold),
     ]
 
@@ -108,9 +105,7 @@ def recompute_check(translator: Translator, table: GoldTable) -> dg.AssetChecksD
     ) -> dg.AssetCheckResult:
         # Under the lock instead of in the pool: a stream holds the pool for hours, and the lock for moments.
         with explained(context), runtime.locked(source):
-            audit = runtime.table_engine.audit_gold(source, table)
-            numbers = {"rows": audit.rows, "missing": audit.missing, "unexpected": audit.unexpected}
-            return _result(gold_equals_recompute(table, audit), key, metadata=numbers)
+            return _result(Verifier(source, runtime.table_engine).gold(table), key)
 
     return equals_recompute
 
@@ -146,17 +141,14 @@ def _count_new(bronze: LakeTable, after: int) -> tuple[int, int]:
 
 
 def _result(
-    finding: Finding,
-    key: dg.AssetKey,
-    *,
-    metadata: Mapping[str, int],
-    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+    finding: Finding, key: dg.AssetKey, *, severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
 ) -> dg.AssetCheckResult:
+    told = {"where to look": finding.examples, "to be known": finding.notes}
     return dg.AssetCheckResult(
         passed=finding.passed,
         asset_key=key,
         check_name=finding.check,
         description=finding.found,
         severity=severity,
-        metadata=metadata,
+        metadata={**finding.numbers, **{name: "\n".join(texts) for name, texts in told.items() if texts}},
     )

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
+import pyarrow as pa
+
 from streaming_assets.contract import EventSource, GoldTable
+from streaming_assets.engines.audits import EVERYTHING, Audit, GoldAudit, OffsetAudit, RowAudit, Scope, ValueAudit
 from streaming_assets.lake.losses import AcceptedLoss
 from streaming_assets.lake.positions import Position
 from streaming_assets.lake.tables import NO_BATCH
@@ -101,46 +105,6 @@ class Aggregated:
     """How many ranges of windows or keys were replaced; None if the whole table was."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Audit:
-    """What the tables of a source say when batches up to Silver's are counted against each other."""
-
-    bronze: int
-    """Bronze rows."""
-    silver: int
-    """Silver rows."""
-    quarantine: int
-    """Quarantined rows."""
-    duplicates: int
-    """Bronze rows in neither table, whose event another Bronze row brought to Silver."""
-    lost: int
-    """Bronze rows in neither table, whose event is in neither."""
-    repeated_records: int
-    """Kafka records that are in Bronze more than once."""
-    repeated_events: int
-    """Events (id and time) that are in Silver more than once."""
-    repeated_ids: int
-    """Event ids in Silver with more than one row."""
-    in_both: int
-    """Records that are in Silver and in quarantine."""
-    foreign: int
-    """Rows of Silver and quarantine that come from no Bronze row."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GoldAudit:
-    """A Gold table compared with its computation from all of Silver."""
-
-    table: str
-    """Name of the Gold table."""
-    rows: int
-    """Rows it has."""
-    missing: int
-    """Rows of the full computation that it lacks."""
-    unexpected: int
-    """Rows it has that the full computation does not give."""
-
-
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much an engine takes at once."""
@@ -156,6 +120,8 @@ class Engine(Protocol):
 
     name: str
     """The engine's name in the settings."""
+    lake: Path
+    """Folder of the tables."""
 
     def ingest(self, plan: IngestPlan) -> Iterator[Ingested]:
         """Copy records from Kafka to Bronze, one commit a batch, bounded in records and bytes."""
@@ -179,12 +145,35 @@ class Engine(Protocol):
         """Bring a Gold table up to Silver's batch; None if it was there already."""
         ...
 
-    def audit(self, source: EventSource, *, after: int = NO_BATCH) -> Audit:
-        """Count the tables of a source against each other, record by record: the batches after `after`."""
+    def audit(self, source: EventSource, *, after: int = NO_BATCH, upto: int | None = None) -> Audit:
+        """Count the tables of a source against each other, record by record.
+
+        Args:
+            source: The source.
+            after: Bronze batch before the first that is counted.
+            upto: Last Bronze batch that is counted; None: all that Silver contains.
+        """
         ...
 
-    def audit_gold(self, source: EventSource, table: GoldTable) -> GoldAudit:
-        """Compare a Gold table with its computation from all of Silver, row by row."""
+    def audit_offsets(self, source: EventSource, spans: Mapping[int, tuple[int, int]]) -> OffsetAudit:
+        """Look for offsets that Bronze lacks or has twice.
+
+        Args:
+            source: The source.
+            spans: By partition the first offset that Bronze is to have, and the one behind the last.
+        """
+        ...
+
+    def audit_rows(self, source: EventSource, scope: Scope = EVERYTHING) -> Iterator[RowAudit]:
+        """Refine Bronze again and compare Silver and quarantine with the result; yield after every slice."""
+        ...
+
+    def audit_values(self, source: EventSource, records: pa.Table) -> ValueAudit:
+        """Compare records that were read from Kafka, with the columns of Bronze's first eight, with Bronze's rows."""
+        ...
+
+    def audit_gold(self, source: EventSource, table: GoldTable, scope: Scope = EVERYTHING) -> GoldAudit:
+        """Compare a Gold table with its computation from all of Silver that it contains, row by row."""
         ...
 
     def close(self) -> None:

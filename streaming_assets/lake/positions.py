@@ -60,6 +60,16 @@ def read_position(bronze: LakeTable) -> Position:
     return Position(_from_rows(bronze), topic.get("cluster_id"), topic.get("topic_id"))
 
 
+def recorded_positions(bronze: LakeTable) -> dict[int, Position]:
+    """Return the position after every batch, as far back as the log tells.
+
+    Raises:
+        TableError: The log can't be read.
+    """
+    commits = [commit for commit in bronze.recorded() if "positions" in commit]
+    return {commit["batch"]: _decode(commit["positions"], commit.get("starts", {})) for commit in commits}
+
+
 def record_topic(bronze: LakeTable, position: Position) -> None:
     """Let the table's property name the topic of a position, where it does not yet.
 

@@ -224,6 +224,12 @@ class LakeTable:
                     return metadata
         return None
 
+    def recorded(self) -> list[dict[str, Any]]:
+        """Return what was recorded with every batch as far back as the log tells, newest first; some are repeated."""
+        with _table_errors(self.id):
+            commits = self._delta.history()
+        return [metadata for metadata in map(_own_metadata, commits) if metadata is not None]
+
     def table_property(self, name: str) -> str | None:
         """Return a property of the table; unlike what a commit records, it lasts longer than the log."""
         value = self._delta.metadata().configuration.get(name)

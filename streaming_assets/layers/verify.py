@@ -1,78 +1,165 @@
-"""What must hold between the tables of a source, and whether it does."""
+"""What must hold between the tables of a source, and whether it does: from the tables and the broker alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 from streaming_assets.contract import EventSource, GoldTable
-from streaming_assets.engines.protocol import Audit, Engine, GoldAudit
+from streaming_assets.engines.audits import RowAudit, Scope, ValueAudit
+from streaming_assets.engines.protocol import Engine
+from streaming_assets.kafka.connection import Connection
+from streaming_assets.lake import layout
+from streaming_assets.lake.layout import TableId
+from streaming_assets.lake.losses import accepted_losses
+from streaming_assets.lake.positions import START, Position, read_position
+from streaming_assets.lake.tables import LakeTable, open_table
+from streaming_assets.layers.batches import batches
+from streaming_assets.layers.findings import (
+    Finding,
+    batches_agree,
+    event_id_unique,
+    gold_equals_recompute,
+    offsets,
+    outdated,
+    reconciled,
+    rows_equal_recompute,
+    same_bytes,
+)
+from streaming_assets.layers.gaps import Asked, settle, state_of
+from streaming_assets.layers.readback import compare_bytes, plan_reading
+from streaming_assets.layers.scope import ALL, Choice, Spans, committed, scope_of
+from streaming_assets.versions import gold_version, silver_version
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that must hold."""
-
-    check: str
-    """Name of the check."""
-    table: str
-    """The table it is about: `bronze`, `silver`, `gold.<table>`."""
-    passed: bool
-    """Whether it holds."""
-    found: str
-    """The numbers."""
+def _nobody(_what: str) -> None:
+    """Tell nobody."""
 
 
-def verify(source: EventSource, engine: Engine) -> Iterator[Finding]:
-    """Check every table of a source against the one before it.
+def verify(
+    source: EventSource,
+    engine: Engine,
+    connection: Connection | None = None,
+    *,
+    choice: Choice = ALL,
+    tell: Callable[[str], None] = _nobody,
+) -> Iterator[Finding]:
+    """Check every table of a source against the one before it, and Bronze against Kafka.
+
+    Args:
+        source: The source. Nobody may write its tables meanwhile.
+        engine: What reads and computes.
+        connection: The broker; without one it stays unknown whether offsets that Bronze lacks are losses.
+        choice: What is verified.
+        tell: Told, in words, what is being done.
 
     Raises:
         TableError: A table can't be read.
     """
-    audit = engine.audit(source)
-    yield records_once(audit)
-    yield reconciled(audit)
-    yield event_id_unique(audit)
+    verifier = Verifier(source, engine, connection, choice, tell)
+    yield verifier.batches()
+    yield from verifier.bronze()
+    yield from verifier.silver()
     for table in source.gold:
-        yield gold_equals_recompute(table, engine.audit_gold(source, table))
+        yield verifier.gold(table)
 
 
-def records_once(audit: Audit) -> Finding:
-    """Every Kafka record is in Bronze at most once."""
-    found = f"{audit.bronze:,} rows, {audit.repeated_records:,} records more than once"
-    return Finding("records_once", "bronze", audit.repeated_records == 0, found)
+@dataclass
+class Verifier:
+    """Verifies one source; each check can be run alone."""
 
+    source: EventSource
+    """The source."""
+    engine: Engine
+    """What reads and computes."""
+    connection: Connection | None = None
+    """The broker; None where none is running."""
+    choice: Choice = ALL
+    """What is verified."""
+    tell: Callable[[str], None] = field(default=_nobody)
+    """Told, in words, what is being done."""
 
-def reconciled(audit: Audit) -> Finding:
-    """Every Bronze row is in exactly one place: Silver, quarantine, or a duplicate of a Silver row."""
-    found = (
-        f"bronze {audit.bronze:,} = silver {audit.silver:,} + quarantine {audit.quarantine:,} "
-        f"+ duplicates {audit.duplicates:,}"
-    )
-    faults = {
-        "lost": audit.lost,
-        "in both silver and quarantine": audit.in_both,
-        "without a Bronze row": audit.foreign,
-    }
-    told = [f"{count:,} {fault}" for fault, count in faults.items() if count]
-    sum_holds = audit.bronze == audit.silver + audit.quarantine + audit.duplicates
-    if not sum_holds:
-        found = found.replace(" = ", " ≠ ", 1)
-    return Finding("reconciled", "silver", sum_holds and not told, ", ".join([found, *told]))
+    def __post_init__(self) -> None:
+        """Find the batches that are verified."""
+        self._bronze = self._open(layout.bronze(self.source))
+        self._scope = scope_of(self._bronze, self.choice) if self._bronze else Scope(share=self.choice.share)
 
+    def batches(self) -> Finding:
+        """Check that what the tables record of their batches agrees."""
+        self.tell("batches")
+        return batches_agree(batches(self.source, self.engine.lake))
 
-def event_id_unique(audit: Audit) -> Finding:
-    """No event, and no event id, is in Silver more than once.
+    def bronze(self) -> Iterator[Finding]:
+        """Check Bronze against Kafka."""
+        yield self.offsets()
+        if self.choice.deep:
+            yield self.same_bytes()
 
-    An event is told from others by its id and its time. A source that gives one id to events of different times
-    keeps all of them, and is told so by this check.
-    """
-    found = f"{audit.repeated_events:,} events and {audit.repeated_ids:,} ids more than once"
-    return Finding("event_id_unique", "silver", audit.repeated_events == audit.repeated_ids == 0, found)
+    def offsets(self) -> Finding:
+        """Check that every offset of the committed range is in Bronze exactly once, or holds no record."""
+        self.tell("bronze: offsets")
+        losses = accepted_losses(self._bronze) if self._bronze else []
+        audit = self.engine.audit_offsets(self.source, self._spans)
+        settled = settle(audit.gaps, self._position, losses, self._asked)
+        return offsets(audit, settled, whole=not self.choice.timed)
 
+    def same_bytes(self) -> Finding:
+        """Check that Bronze has the bytes that Kafka has, of the records that Kafka still has."""
+        self.tell("bronze: comparing bytes")
+        state = state_of(self._asked, self._position)
+        if isinstance(state, str):
+            return same_bytes(ValueAudit(), (f"left out: everything, as {state}",))
+        reading = plan_reading(self._spans, state, self.choice.share)
+        return compare_bytes(self.source, self.engine, reading, self._asked)
 
-def gold_equals_recompute(table: GoldTable, audit: GoldAudit) -> Finding:
-    """The Gold table equals its computation from all of Silver."""
-    passed = audit.missing == 0 and audit.unexpected == 0
-    found = f"{audit.rows:,} rows, {audit.missing:,} missing, {audit.unexpected:,} unexpected"
-    return Finding("equals_recompute", f"gold.{table.name}", passed, found)
+    def silver(self) -> Iterator[Finding]:
+        """Check Silver and quarantine against Bronze."""
+        self.tell("silver: counting")
+        audit = self.engine.audit(self.source, after=self._scope.after, upto=self._scope.upto)
+        yield reconciled(audit, outdated=self._is_outdated(layout.silver(self.source), silver_version(self.source)))
+        yield event_id_unique(audit)
+        yield from self.rows()
+
+    def rows(self) -> Iterator[Finding]:
+        """Check that Silver and quarantine are what the present definition makes of Bronze."""
+        if self._is_outdated(layout.silver(self.source), silver_version(self.source)):
+            remedy = f"`streaming-assets refresh {self.source.name} --rebuild silver` computes it again"
+            yield from (outdated(table, remedy) for table in ("silver", "quarantine"))
+            return
+        audit = RowAudit()
+        for audit in self.engine.audit_rows(self.source, self._scope):
+            self.tell(f"silver: {audit.records:,} records computed again")
+        yield from rows_equal_recompute(audit, self._left_out("records"))
+
+    def gold(self, table: GoldTable) -> Finding:
+        """Check a Gold table against Silver."""
+        self.tell(f"gold: {table.name}")
+        if self._is_outdated(layout.gold(self.source, table), gold_version(table)):
+            return outdated(f"gold.{table.name}", "the next refresh computes it again")
+        audit = self.engine.audit_gold(self.source, table, self._scope)
+        groups = "windows" if table.window else "keys" if table.per else None
+        return gold_equals_recompute(table, audit, self._left_out(groups) if groups else ())
+
+    @property
+    def _position(self) -> Position:
+        return read_position(self._bronze) if self._bronze else START
+
+    @property
+    def _spans(self) -> Spans:
+        return committed(self._bronze, self._position, self._scope) if self._bronze else {}
+
+    @property
+    def _asked(self) -> Asked:
+        return Asked(self.connection, self.source.topic.name, self.tell)
+
+    def _open(self, table: TableId) -> LakeTable | None:
+        return open_table(table, self.engine.lake)
+
+    def _is_outdated(self, table: TableId, version: str) -> bool:
+        opened = self._open(table)
+        recorded = (opened.commit_metadata() or {}).get("definition") if opened else None
+        return recorded is not None and recorded != version
+
+    def _left_out(self, what: str) -> tuple[str, ...]:
+        sample = f"all but {self.choice.share:.2%} of the {what}" if self.choice.share < 1 else None
+        return (f"left out: {sample}",) if sample else ()

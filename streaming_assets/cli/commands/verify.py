@@ -11,7 +11,7 @@ from streaming_assets.engines.factory import make_engine
 from streaming_assets.lake import layout
 from streaming_assets.lake.lock import source_lock
 from streaming_assets.lake.tables import open_table
-from streaming_assets.layers.verify import Finding
+from streaming_assets.layers.findings import Finding
 from streaming_assets.layers.verify import verify as verify_source
 from streaming_assets.settings import load_settings
 

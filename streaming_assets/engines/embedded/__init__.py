@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import TypeVar
 
 import duckdb
+import pyarrow as pa
 
 from streaming_assets.contract import EventSource, GoldTable
+from streaming_assets.engines.audits import EVERYTHING, Audit, GoldAudit, OffsetAudit, RowAudit, Scope, ValueAudit
 from streaming_assets.engines.embedded.audit import Auditor
 from streaming_assets.engines.embedded.bronze import ingest
 from streaming_assets.engines.embedded.duck import connect, memory_limit, threads
 from streaming_assets.engines.embedded.failures import explained
 from streaming_assets.engines.embedded.gold import Aggregator
+from streaming_assets.engines.embedded.gold_audit import audit_gold
+from streaming_assets.engines.embedded.offsets import audit_offsets
 from streaming_assets.engines.embedded.replay import replay
+from streaming_assets.engines.embedded.rows import RowAuditor
 from streaming_assets.engines.embedded.silver import Refiner
-from streaming_assets.engines.protocol import (
-    Aggregated,
-    Audit,
-    GoldAudit,
-    Ingested,
-    IngestPlan,
-    Limits,
-    Refined,
-    Replayed,
-    Selection,
-)
+from streaming_assets.engines.embedded.values import audit_values
+from streaming_assets.engines.protocol import Aggregated, Ingested, IngestPlan, Limits, Refined, Replayed, Selection
 from streaming_assets.kafka.connection import Connection
-from streaming_assets.lake.tables import NO_BATCH
+from streaming_assets.lake import layout
+from streaming_assets.lake.tables import NO_BATCH, DataFile, open_table
 from streaming_assets.pseudonyms import pseudonym_key
 from streaming_assets.settings import Settings
 
@@ -58,6 +55,7 @@ class EmbeddedEngine:
 
     def __init__(self, settings: Settings, connection: Connection | None) -> None:
         """Remember settings and broker; nothing is opened before it is used."""
+        self.lake = settings.lake_path
         self._settings = settings
         self._kafka = connection
         self._limits = Limits(records=settings.batch_records, bytes=settings.batch_bytes)
@@ -86,14 +84,30 @@ class EmbeddedEngine:
         """See `Engine.aggregate`."""
         return self._over_whole_tables(source, self._aggregator(source, table).run)
 
-    def audit(self, source: EventSource, *, after: int = NO_BATCH) -> Audit:
+    def audit(self, source: EventSource, *, after: int = NO_BATCH, upto: int | None = None) -> Audit:
         """See `Engine.audit`."""
         with explained(source):
-            return Auditor(self._refiner(source)).run(after)
+            return Auditor(self._refiner(source)).run(after, upto)
 
-    def audit_gold(self, source: EventSource, table: GoldTable) -> GoldAudit:
+    def audit_offsets(self, source: EventSource, spans: Mapping[int, tuple[int, int]]) -> OffsetAudit:
+        """See `Engine.audit_offsets`."""
+        with explained(source):
+            return audit_offsets(self._duck, source.topic.name, self._bronze_files(source), spans)
+
+    def audit_rows(self, source: EventSource, scope: Scope = EVERYTHING) -> Iterator[RowAudit]:
+        """See `Engine.audit_rows`."""
+        with explained(source):
+            yield from RowAuditor(self._refiner(source)).run(scope)
+
+    def audit_values(self, source: EventSource, records: pa.Table) -> ValueAudit:
+        """See `Engine.audit_values`."""
+        with explained(source):
+            return audit_values(self._duck, self._bronze_files(source), records)
+
+    def audit_gold(self, source: EventSource, table: GoldTable, scope: Scope = EVERYTHING) -> GoldAudit:
         """See `Engine.audit_gold`."""
-        return self._over_whole_tables(source, self._aggregator(source, table).audit)
+        aggregator = self._aggregator(source, table)
+        return self._over_whole_tables(source, lambda: audit_gold(aggregator, scope))
 
     def close(self) -> None:
         """See `Engine.close`."""
@@ -110,6 +124,10 @@ class EmbeddedEngine:
                     return work()
             except duckdb.OutOfMemoryException:
                 return work()
+
+    def _bronze_files(self, source: EventSource) -> list[DataFile]:
+        bronze = open_table(layout.bronze(source), self.lake)
+        return bronze.files() if bronze else []
 
     def _refiner(self, source: EventSource) -> Refiner:
         memory = self._settings.memory_limit_mb * 2**20

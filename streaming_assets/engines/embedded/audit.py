@@ -6,16 +6,17 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from streaming_assets.engines.audits import Audit
 from streaming_assets.engines.embedded.duck import count, read_parquet
+from streaming_assets.engines.embedded.places import PLACE, examples
 from streaming_assets.engines.embedded.silver import Refiner
 from streaming_assets.engines.embedded.slices import slices
-from streaming_assets.engines.protocol import Audit
 from streaming_assets.lake import layout
 from streaming_assets.lake.schemas import BRONZE, IN_QUARANTINE, QUARANTINE, silver_schema
 from streaming_assets.lake.tables import NO_BATCH, LakeTable, open_table
 
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
-_PLACE = 'topic, "partition", "offset"'
+_IN_BOTH = f"SELECT {PLACE} FROM silver_rows SEMI JOIN quarantine_rows USING ({PLACE})"
 
 
 @dataclass
@@ -25,33 +26,49 @@ class Auditor:
     refiner: Refiner
     """Reads records again where their event has to be known."""
 
-    def run(self, after: int) -> Audit:
+    def run(self, after: int, last: int | None) -> Audit:
         """Count; see `Engine.audit`."""
         source, lake = self.refiner.source, self.refiner.lake
         bronze = open_table(layout.bronze(source), lake)
         silver = open_table(layout.silver(source), lake)
-        upto = silver.batch if silver else NO_BATCH
         quarantine = open_table(layout.quarantine(source), lake)
+        newest = silver.batch if silver else NO_BATCH
+        upto = newest if last is None else min(last, newest)
         after = after if after > NO_BATCH else _LOWEST  # rows that somebody else wrote may have any batch
         self._view("bronze_rows", bronze, BRONZE, (after, upto))
-        not_replayed = self._not_replayed(quarantine, after)
-        self._view("silver_rows", silver, silver_schema(source), (after, _HIGHEST), not_replayed)
+        # A replay brings records of earlier batches to Silver, in a batch of its own.
+        replayed = f"({PLACE}) IN (SELECT ({PLACE}) FROM bronze_rows)"
+        counted = self._not_replayed(quarantine, after) + (
+            f" AND (batch <= {upto} OR {replayed})" if last is not None else ""
+        )
+        self._view("silver_rows", silver, silver_schema(source), (after, _HIGHEST), counted)
         self._view("quarantine_rows", quarantine, QUARANTINE, (after, upto), IN_QUARANTINE)
-        self._view("stored_events", silver, silver_schema(source), (NO_BATCH, upto))
-        duplicates, lost = self._leftover(bronze, upto)
+        self._view("stored_events", silver, silver_schema(source), (NO_BATCH, newest))
+        return self._audit(after, self._leftover(bronze, upto))
+
+    def _audit(self, after: int, duplicates: int) -> Audit:
+        connection = self.refiner.connection
+        lost = count(connection, "leftover") - duplicates
+        in_both = count(connection, f"({_IN_BOTH})")
+        foreign = {layer: count(connection, f"({_foreign(layer)})") for layer in ("silver", "quarantine")}
+        told = {
+            "lost": (lost, _LOST),
+            "in silver and quarantine": (in_both, _IN_BOTH),
+            **{f"in {layer} alone": (number, _foreign(layer)) for layer, number in foreign.items()},
+        }
         return Audit(
-            bronze=count(self.refiner.connection, "bronze_rows"),
-            silver=count(self.refiner.connection, "silver_rows"),
-            quarantine=count(self.refiner.connection, "quarantine_rows"),
+            bronze=count(connection, "bronze_rows"),
+            silver=count(connection, "silver_rows"),
+            quarantine=count(connection, "quarantine_rows"),
             duplicates=duplicates,
             lost=lost,
-            repeated_records=self._repeated("bronze_rows", _PLACE),
-            repeated_events=self._repeated("silver_rows", "event_id, event_time") + self._stored_before(after),
-            repeated_ids=self._repeated("silver_rows", "event_id"),
-            in_both=count(
-                self.refiner.connection, f"(SELECT * FROM silver_rows SEMI JOIN quarantine_rows USING ({_PLACE}))"
+            repeated_events=self._repeated("event_id, event_time") + self._stored_before(after),
+            repeated_ids=self._repeated("event_id"),
+            in_both=in_both,
+            foreign=sum(foreign.values()),
+            examples=tuple(
+                each for what, (number, query) in told.items() if number for each in examples(connection, query, what)
             ),
-            foreign=self._foreign("silver_rows") + self._foreign("quarantine_rows"),
         )
 
     def _view(
@@ -72,36 +89,38 @@ class Auditor:
         paths = [file.path for file in files if (file.high.get("released_batch") or NO_BATCH) > after]
         if not paths:
             return "true"
-        replayed = f"SELECT {_PLACE} FROM {read_parquet(paths)} WHERE released_batch > {after} AND batch <= {after}"
-        return f"({_PLACE}) NOT IN ({replayed})"
+        replayed = f"SELECT {PLACE} FROM {read_parquet(paths)} WHERE released_batch > {after} AND batch <= {after}"
+        return f"({PLACE}) NOT IN ({replayed})"
 
-    def _leftover(self, bronze: LakeTable | None, upto: int) -> tuple[int, int]:
-        """Split the records that are in neither table into duplicates of a Silver row and lost ones."""
+    def _leftover(self, bronze: LakeTable | None, upto: int) -> int:
+        """Make the tables `leftover` of records in neither table, and `explained` of those that repeat a Silver row.
+
+        Returns:
+            The number of the latter.
+        """
         connection = self.refiner.connection
         connection.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE leftover AS
-            SELECT {_PLACE}, batch FROM bronze_rows
-            ANTI JOIN silver_rows USING ({_PLACE}) ANTI JOIN quarantine_rows USING ({_PLACE})
+            SELECT {PLACE}, batch FROM bronze_rows
+            ANTI JOIN silver_rows USING ({PLACE}) ANTI JOIN quarantine_rows USING ({PLACE});
+            CREATE OR REPLACE TEMP TABLE explained AS SELECT {PLACE} FROM leftover LIMIT 0
             """
         )
-        total = count(self.refiner.connection, "leftover")
-        if not total or bronze is None:
-            return 0, 0
-        duplicates = 0
+        if not count(connection, "leftover") or bronze is None:
+            return 0
         (first,) = connection.sql("SELECT min(batch) - 1 FROM leftover").fetchall()[0]
         files = [file for file in bronze.files(newer_than=first) if file.low["batch"] <= upto]
         for part in slices(files, first, self.refiner.limits):
-            self.refiner.parse(part, where=f"({_PLACE}) IN (SELECT ({_PLACE}) FROM leftover)")
-            duplicates += count(
-                self.refiner.connection,
-                "(SELECT _sa_event_id FROM fitting SEMI JOIN stored_events "
-                "ON _sa_event_id = event_id AND _sa_event_time = event_time)",
+            self.refiner.parse(part, where=f"({PLACE}) IN (SELECT ({PLACE}) FROM leftover)")
+            connection.execute(
+                "INSERT INTO explained SELECT _sa_topic, _sa_partition, _sa_offset FROM fitting "
+                "SEMI JOIN stored_events ON _sa_event_id = event_id AND _sa_event_time = event_time"
             )
-        return duplicates, total - duplicates
+        return count(connection, "explained")
 
-    def _repeated(self, relation: str, columns: str) -> int:
-        return count(self.refiner.connection, f"(SELECT {columns} FROM {relation} GROUP BY ALL HAVING count(*) > 1)")
+    def _repeated(self, columns: str) -> int:
+        return count(self.refiner.connection, f"(SELECT {columns} FROM silver_rows GROUP BY ALL HAVING count(*) > 1)")
 
     def _stored_before(self, after: int) -> int:
         """Count the events of the audited batches that Silver had before them."""
@@ -115,5 +134,9 @@ class Auditor:
         before = f"SELECT event_id, event_time FROM stored_events WHERE batch <= {after} AND {times}"
         return count(connection, f"(SELECT 1 FROM silver_rows SEMI JOIN ({before}) USING (event_id, event_time))")
 
-    def _foreign(self, relation: str) -> int:
-        return count(self.refiner.connection, f"(SELECT * FROM {relation} ANTI JOIN bronze_rows USING ({_PLACE}))")
+
+_LOST = f"SELECT {PLACE} FROM leftover ANTI JOIN explained USING ({PLACE})"
+
+
+def _foreign(layer: str) -> str:
+    return f"SELECT {PLACE} FROM {layer}_rows ANTI JOIN bronze_rows USING ({PLACE})"

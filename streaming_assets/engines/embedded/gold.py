@@ -11,12 +11,12 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from streaming_assets.contract import EventSource, GoldTable, ScalarType
+from streaming_assets.contract import EventSource, GoldTable
 from streaming_assets.engines.embedded.duck import casts, count, literal, name, read_parquet
 from streaming_assets.engines.embedded.handover import write_while_computing
 from streaming_assets.engines.embedded.spans import spans
 from streaming_assets.engines.embedded.transform import DEFINITION_ERRORS
-from streaming_assets.engines.protocol import Aggregated, GoldAudit
+from streaming_assets.engines.protocol import Aggregated
 from streaming_assets.engines.ranges import KeyRange, TimeRange, key_ranges, window_ranges
 from streaming_assets.engines.sql import DUCKDB, transpile
 from streaming_assets.errors import PluginError
@@ -58,26 +58,11 @@ class Aggregator:
             return self._replace_windows(gold, silver, files)
         return self._replace_keys(gold, silver, files)
 
-    def audit(self) -> GoldAudit:
-        """Compare the table with its computation from all of Silver; see `Engine.audit_gold`."""
-        silver = open_table(layout.silver(self.source), self.lake)
-        gold = open_table(layout.gold(self.source, self.table), self.lake)
-        self._compute(silver.files() if silver else [])
-        self.connection.execute(f"CREATE OR REPLACE TEMP VIEW actual AS {self._stored(gold.files() if gold else [])}")
-        columns = ", ".join(_comparable(column.name, column.type) for column in self.table.columns)
-        counts = [
-            count(self.connection, f"(SELECT {columns} FROM {one} EXCEPT ALL SELECT {columns} FROM {other})")
-            for one, other in (("computed", "actual"), ("actual", "computed"))
-        ]
-        return GoldAudit(
-            table=self.table.name, rows=count(self.connection, "actual"), missing=counts[0], unexpected=counts[1]
-        )
-
     def _all(self, files: Sequence[DataFile]) -> Iterator[str]:
         return self._spans(files) if self.table.window else self._once(files)
 
     def _once(self, files: Sequence[DataFile], where: str = "true") -> Iterator[str]:
-        self._compute(files, where)
+        self.compute(files, where)
         yield self._computed
 
     def _spans(self, files: Sequence[DataFile], where: str = "true") -> Iterator[str]:
@@ -108,7 +93,7 @@ class Aggregator:
 
     def _touched_keys(self, files: Sequence[DataFile], query: str) -> Iterator[str]:
         key = name(self.table.per or "")
-        self._compute(files, where=f"{key} IN (SELECT {key} FROM touched)")
+        self.compute(files, where=f"{key} IN (SELECT {key} FROM touched)")
         yield query
 
     @property
@@ -120,7 +105,7 @@ class Aggregator:
     def _with_untouched(self, stored: Sequence[DataFile], key: str, covered: str) -> str:
         """Return the query of the computed rows and those of keys that lie in a replaced range, but are not touched."""
         untouched = (
-            f"SELECT * FROM ({self._stored(stored)}) WHERE ({covered or 'false'}) "
+            f"SELECT * FROM ({self.stored(stored)}) WHERE ({covered or 'false'}) "
             f"AND {name(key)} NOT IN (SELECT {name(key)} FROM touched)"
         )
         return f"SELECT * FROM computed UNION ALL BY NAME {untouched} ORDER BY {name(key)}"
@@ -150,11 +135,11 @@ class Aggregator:
         files = silver.files(newer_than=gold.batch)
         if not files:
             return []
-        relation = self._silver(files, f"batch > {gold.batch}")
+        relation = self.silver(files, f"batch > {gold.batch}")
         query = f"SELECT DISTINCT {name(column)} FROM ({relation}) WHERE {name(column)} IS NOT NULL"
         return self.connection.execute(query).fetchall()
 
-    def _silver(self, files: Sequence[DataFile], where: str) -> str:
+    def silver(self, files: Sequence[DataFile], where: str) -> str:
         """Return the SQL of the relation `silver` as the plugin's query sees it."""
         schema = silver_schema(self.source)
         if not files:
@@ -171,15 +156,16 @@ class Aggregator:
         first = f"greatest({start}, TIMESTAMPTZ '0001-01-01 00:00:00+00')"
         return f"SELECT *, {first} AS window_start, {start} + INTERVAL {seconds} SECOND AS window_end FROM ({rows})"
 
-    def _compute(self, files: Sequence[DataFile], where: str = "true") -> None:
+    def compute(self, files: Sequence[DataFile], where: str = "true", groups: str = "true") -> None:
         """Run the plugin's query over the Silver rows that meet `where`; its rows become the table `computed`.
 
-        Columns are cast as declared.
+        Columns are cast as declared. Of the windows, or keys, only those that meet `groups` are computed.
 
         Raises:
             PluginError: The query can't run, or leaves a required column null.
         """
-        self.connection.execute(f"CREATE OR REPLACE TEMP VIEW silver AS {self._silver(files, f'({where})')}")
+        rows = self.silver(files, f"({where})")
+        self.connection.execute(f"CREATE OR REPLACE TEMP VIEW silver AS SELECT * FROM ({rows}) WHERE {groups}")
         columns = casts(self.connection, gold_schema(self.table))
         query = f"SELECT {columns} FROM ({transpile(self.table.sql, DUCKDB)})"
         try:
@@ -199,7 +185,7 @@ class Aggregator:
             remedy=f"mend the plugin (`streaming-assets plugins check {self.source.name}`), then refresh again",
         )
 
-    def _stored(self, files: Sequence[DataFile]) -> str:
+    def stored(self, files: Sequence[DataFile]) -> str:
         """Return the SQL of the table's rows in some of its files."""
         schema = gold_schema(self.table)
         self.connection.register("no_gold", schema.empty_table())
@@ -234,8 +220,3 @@ def _key_condition(key: str, each: KeyRange[Any]) -> str:
     parts = [f"{name(key)} >= {value(each.low)}"] if each.low is not None else []
     parts += [f"{name(key)} < {value(each.high)}"] if each.high is not None else []
     return f"({' AND '.join(parts) or 'true'})"
-
-
-def _comparable(column: str, kind: object) -> str:
-    # Sums of doubles depend on the order of rows; nine digits do not.
-    return f"printf('%.9g', {name(column)}) AS {name(column)}" if kind is ScalarType.DOUBLE else name(column)

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from streaming_assets.engines.protocol import Audit
+from streaming_assets.engines.audits import Audit
 
 AT = "2026-03-01T11:00:00Z"
 
@@ -17,7 +17,7 @@ def event(**fields):
 
 RIGHT = Audit(
     bronze=5, silver=2, quarantine=2, duplicates=1, lost=0,
-    repeated_records=0, repeated_events=0, repeated_ids=0, in_both=0, foreign=0,
+    repeated_events=0, repeated_ids=0, in_both=0, foreign=0,
 )  # fmt: skip
 
 
@@ -32,7 +32,12 @@ def lab(make_lab):
 
 
 def audit(lab, **how):
-    return lab.engine.audit(lab.source, **how)
+    """Count, and leave out where to look."""
+    return dataclasses.replace(lab.engine.audit(lab.source, **how), examples=())
+
+
+def examples(lab):
+    return lab.engine.audit(lab.source).examples
 
 
 def changed(**counts):
@@ -47,7 +52,8 @@ def test_right_tables_pass(lab):
 def test_nothing_is_right(make_lab):
     """Before the first refresh, and before the first refinement, there is nothing to count."""
     lab = make_lab()
-    nothing = Audit(**dict.fromkeys((field.name for field in dataclasses.fields(Audit)), 0))
+    counts = [field.name for field in dataclasses.fields(Audit) if field.name != "examples"]
+    nothing = Audit(**dict.fromkeys(counts, 0))
     assert audit(lab) == nothing
     lab.bronze(event())
     assert audit(lab) == nothing
@@ -60,9 +66,9 @@ def test_what_silver_has_not_seen_is_not_counted(lab):
 
 
 def test_a_doubled_bronze_row_is_found(lab):
-    """A record that is in Bronze twice is a repeated record, and the sum no longer holds."""
+    """Where a record is in Bronze twice, the sum no longer holds."""
     lab.plant("bronze", lab.rows("bronze")[:1])
-    assert audit(lab) == changed(bronze=6, repeated_records=1)
+    assert audit(lab) == changed(bronze=6)
 
 
 def test_a_removed_bronze_row_is_found(lab):
@@ -127,7 +133,6 @@ def test_a_bronze_row_that_nobody_refines_is_found(lab, batch):
     """A row that somebody wrote to Bronze as part of an old batch is lost."""
     first, *_ = lab.rows("bronze")
     lab.plant("bronze", [{**first, "value": b"new", "offset": 77, "batch": batch}])
-    assert lab.refine() == []
     assert audit(lab) == changed(bronze=6, lost=1)
 
 

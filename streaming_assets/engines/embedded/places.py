@@ -1,0 +1,25 @@
+"""Places: where a record lies in Kafka, in SQL and for people."""
+
+from __future__ import annotations
+
+import duckdb
+
+PLACE = 'topic, "partition", "offset"'
+"""The columns that identify a record within one source."""
+
+_SHOWN = 5
+_HASHED = 1_000_000
+
+
+def examples(connection: duckdb.DuckDBPyConnection, query: str, what: str) -> tuple[str, ...]:
+    """Return some rows of a query that has `PLACE` as text, the first few by partition and offset."""
+    some = f'SELECT DISTINCT "partition", "offset" FROM ({query}) ORDER BY ALL LIMIT {_SHOWN}'
+    return tuple(f"{what}: partition {one}, offset {offset}" for one, offset in connection.sql(some).fetchall())
+
+
+def sampled(share: float, *expressions: str) -> str:
+    """Return the condition that a share of all rows meets, by a hash of some of their values: always the same rows."""
+    if share >= 1:
+        return "true"
+    text = f"concat_ws('/', {', '.join(expressions)})"
+    return f"md5_number_lower({text}) % {_HASHED} < {round(share * _HASHED)}"

@@ -1,0 +1,180 @@
+"""What an audit says, as findings: whether it holds, the numbers, and where to look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from streaming_assets.contract import GoldTable
+from streaming_assets.engines.audits import Audit, GoldAudit, OffsetAudit, RowAudit, ValueAudit
+from streaming_assets.engines.offsets import size, told
+from streaming_assets.layers.batches import Batches
+from streaming_assets.layers.gaps import Gaps, Settled
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that must hold."""
+
+    check: str
+    """Name of the check."""
+    table: str
+    """The table it is about: `bronze`, `silver`, `quarantine`, `gold.<table>`; `all` for all of them."""
+    passed: bool
+    """Whether it holds."""
+    found: str
+    """The numbers, for people."""
+    examples: tuple[str, ...] = ()
+    """Some of what is wrong, as a person can look it up."""
+    notes: tuple[str, ...] = ()
+    """What is no breach, and to be known: what nobody can tell any more, what was accepted or left out."""
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    """The numbers, for programs."""
+
+
+def offsets(audit: OffsetAudit, settled: Settled, *, whole: bool = True) -> Finding:
+    """Every offset of the committed range is in Bronze exactly once, or holds no record.
+
+    Args:
+        audit: The range, counted.
+        settled: What became of the offsets that Bronze lacks.
+        whole: Whether the range is all that was committed; otherwise rows outside of it are no fault.
+    """
+    outside = audit.outside if whole else 0
+    numbers = {
+        "records": audit.records,
+        "lost": _total(settled.lost),
+        "repeated": audit.repeated,
+        "outside": outside,
+        "legal_gaps": settled.legal,
+        "unknown": sum(map(_total, settled.unknown.values())),
+        "accepted": _total(settled.accepted),
+    }
+    words = {
+        "lost": "lost",
+        "repeated": "more than once",
+        "outside": "outside the committed range",
+        "legal_gaps": "offsets without a record",
+        "unknown": "offsets unknown",
+        "accepted": "accepted as lost",
+    }
+    parts = [f"{numbers[name]:,} {word}" for name, word in words.items() if numbers[name]]
+    notes = [f"{_total(some):,} offsets unknown, as {why}: {_ranges(some)}" for why, some in settled.unknown.items()]
+    if settled.accepted:
+        notes.append(f"{_total(settled.accepted):,} offsets were accepted as lost: {_ranges(settled.accepted)}")
+    lost = [f"lost: {told(partition, some)}" for partition, some in settled.lost.items()]
+    shown = [each for each in audit.examples if whole or "outside" not in each]
+    passed = not (numbers["lost"] or audit.repeated or outside)
+    found = ", ".join([f"{audit.records:,} records", *parts] if parts else [f"{audit.records:,} records, each once"])
+    return Finding("offsets", "bronze", passed, found, (*lost, *shown), tuple(notes), numbers)
+
+
+def same_bytes(audit: ValueAudit, left_out: tuple[str, ...]) -> Finding:
+    """Bronze has every record as Kafka has it: value, key, headers, timestamp."""
+    found = f"{audit.compared:,} records compared with Kafka, {audit.differing:,} differ"
+    numbers = {"compared": audit.compared, "differing": audit.differing}
+    return Finding("same_bytes", "bronze", audit.differing == 0, found, audit.examples, left_out, numbers)
+
+
+def batches_agree(audit: Batches) -> Finding:
+    """What the tables record of their batches agrees with each other, and with their rows."""
+    found = ", ".join(f"{table} {batch:,}" for table, batch in audit.last.items()) or "no table"
+    numbers = {"faults": len(audit.faults), **audit.last}
+    if audit.faults:
+        found = f"{len(audit.faults):,} faults; {found}"
+    return Finding("batches", "all", not audit.faults, found, audit.faults, audit.notes, numbers)
+
+
+def reconciled(audit: Audit, *, outdated: bool = False) -> Finding:
+    """Every Bronze row is in exactly one place: Silver, quarantine, or a duplicate of a Silver row.
+
+    Args:
+        audit: The tables, counted.
+        outdated: Whether Silver has rows of another definition: then the present one can't tell its duplicates.
+    """
+    found = (
+        f"bronze {audit.bronze:,} = silver {audit.silver:,} + quarantine {audit.quarantine:,} "
+        f"+ duplicates {audit.duplicates:,}"
+    )
+    sum_holds = audit.bronze == audit.silver + audit.quarantine + audit.duplicates
+    excused = audit.lost if outdated else 0
+    faults = {
+        "lost": audit.lost - excused,
+        "in both silver and quarantine": audit.in_both,
+        "without a Bronze row": audit.foreign,
+    }
+    wrong = [f"{count:,} {fault}" for fault, count in faults.items() if count]
+    if excused:
+        sum_holds = audit.bronze == audit.silver + audit.quarantine + audit.duplicates + excused
+        found += f" + unknown {excused:,}"
+    if not sum_holds:
+        found = found.replace(" = ", " ≠ ", 1)
+    notes = (f"{excused:,} records unknown, as silver has rows of an earlier definition",) if excused else ()
+    numbers = {
+        name: getattr(audit, name)
+        for name in ("bronze", "silver", "quarantine", "duplicates", "lost", "in_both", "foreign")
+    }
+    passed = sum_holds and not wrong
+    return Finding("reconciled", "silver", passed, ", ".join([found, *wrong]), audit.examples, notes, numbers)
+
+
+def event_id_unique(audit: Audit) -> Finding:
+    """No event, and no event id, is in Silver more than once.
+
+    An event is told from others by its id and its time. A source that gives one id to events of different times
+    keeps all of them, and is told so by this check.
+    """
+    found = f"{audit.repeated_events:,} events and {audit.repeated_ids:,} ids more than once"
+    numbers = {"repeated_events": audit.repeated_events, "repeated_ids": audit.repeated_ids}
+    passed = audit.repeated_events == audit.repeated_ids == 0
+    return Finding("event_id_unique", "silver", passed, found, numbers=numbers)
+
+
+def rows_equal_recompute(audit: RowAudit, left_out: tuple[str, ...] = ()) -> list[Finding]:
+    """Silver and quarantine are, row by row, what the present definition makes of Bronze."""
+    return [
+        Finding(
+            "equals_recompute",
+            table,
+            wrong == 0,
+            f"{rows:,} rows compared with {audit.records:,} of bronze, {wrong:,} wrong",
+            examples,
+            left_out,
+            {"records": audit.records, "rows": rows, "wrong": wrong},
+        )
+        for table, rows, wrong, examples in (
+            ("silver", audit.silver, audit.wrong_silver, audit.silver_examples),
+            ("quarantine", audit.quarantine, audit.wrong_quarantine, audit.quarantine_examples),
+        )
+    ]
+
+
+def gold_equals_recompute(table: GoldTable, audit: GoldAudit, left_out: tuple[str, ...] = ()) -> Finding:
+    """The Gold table equals its computation from all of Silver that it contains, and no key has two rows."""
+    numbers = {
+        "rows": audit.rows,
+        "missing": audit.missing,
+        "unexpected": audit.unexpected,
+        "repeated_keys": audit.repeated_keys,
+    }
+    found = f"{audit.rows:,} rows, {audit.missing:,} missing, {audit.unexpected:,} unexpected"
+    if audit.repeated_keys:
+        found += f", {audit.repeated_keys:,} keys more than once"
+    passed = audit.missing == audit.unexpected == audit.repeated_keys == 0
+    return Finding("equals_recompute", f"gold.{table.name}", passed, found, audit.examples, left_out, numbers)
+
+
+def outdated(table: str, remedy: str) -> Finding:
+    """The table has rows of another definition than the present one, so they can't be compared with it."""
+    note = f"computed by another definition than the present one; {remedy}"
+    return Finding("equals_recompute", table, passed=True, found="outdated, not compared", notes=(note,))
+
+
+def _total(gaps: Gaps) -> int:
+    return sum(size(some) for some in gaps.values())
+
+
+def _ranges(gaps: Gaps) -> str:
+    return "; ".join(told(partition, some) for partition, some in list(gaps.items())[:_SHOWN])

@@ -1,0 +1,135 @@
+"""Offsets that Bronze lacks: which of them are losses, and which are no records at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from streaming_assets.engines.offsets import Ranges, holding, ranges, size, within, without
+from streaming_assets.errors import BrokerError, TopicChanged
+from streaming_assets.kafka.connection import Connection
+from streaming_assets.kafka.readback import read_back
+from streaming_assets.kafka.topics import TopicState, topic_state
+from streaming_assets.lake.losses import AcceptedLoss
+from streaming_assets.lake.positions import Position
+
+Gaps = Mapping[int, Ranges]
+"""Ranges of offsets by partition."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What became of the offsets that Bronze lacks."""
+
+    lost: Gaps
+    """Kafka has records there."""
+    accepted: Gaps
+    """A person accepted them as lost."""
+    legal: int
+    """How many are no records: aborted transactions, control records, what compaction removed."""
+    unknown: Mapping[str, Gaps] = field(default_factory=dict)
+    """Those that nobody can read back, by the reason why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who is asked about gaps."""
+
+    connection: Connection | None
+    """The broker; None where none is running."""
+    topic: str
+    """The topic."""
+    tell: Callable[[str], None]
+    """Told, in words, what takes long."""
+
+
+def settle(gaps: Gaps, position: Position, losses: Iterable[AcceptedLoss], asked: Asked) -> Settled:
+    """Tell losses from legal gaps, by reading back from Kafka what it still retains of them.
+
+    Args:
+        gaps: The offsets that Bronze lacks.
+        position: The topic Bronze was filled from.
+        losses: The ranges that were accepted as lost.
+        asked: Who is asked; nobody is where no gap is left.
+    """
+    accepted: dict[int, Ranges] = {}
+    open_gaps = {partition: some for partition, some in gaps.items() if len(some)}
+    for loss in losses:
+        some = open_gaps.get(loss.partition, ranges([]))
+        part = within(some, loss.start, loss.end)
+        if len(part):
+            accepted[loss.partition] = ranges([*_pairs(accepted.get(loss.partition, ranges([]))), *_pairs(part)])
+            open_gaps[loss.partition] = without(some, loss.start, loss.end)
+    unknown: dict[str, dict[int, Ranges]] = {}
+    held = _retained(open_gaps, position, asked, unknown) if _total(open_gaps) else {}
+    lost = _read(held, asked, unknown)
+    legal = _total(open_gaps) - _total(lost) - sum(map(_total, unknown.values()))
+    return Settled(lost=lost, accepted=accepted, legal=legal, unknown=unknown)
+
+
+def state_of(asked: Asked, position: Position) -> TopicState | str:
+    """Return what the topic holds that Bronze was filled from, or why it can't be read."""
+    if asked.connection is None:
+        return "no broker is running"
+    try:
+        state = topic_state(asked.connection, asked.topic)
+    except BrokerError as error:
+        return f"Kafka does not answer ({error.found or error.summary})"
+    if state is None:
+        return f"topic {asked.topic} is gone"
+    if position.topic_id is not None and (position.cluster_id, position.topic_id) != (state.cluster_id, state.topic_id):
+        return f"topic {asked.topic} is another one than the one Bronze was filled from"
+    return state
+
+
+def _retained(gaps: Gaps, position: Position, asked: Asked, unknown: dict[str, dict[int, Ranges]]) -> dict[int, Ranges]:
+    """Return the gaps that can be read back; the others go to `unknown`."""
+    state = state_of(asked, position)
+    if isinstance(state, str):
+        unknown[state] = dict(gaps)
+        return {}
+    held: dict[int, Ranges] = {}
+    for partition, some in gaps.items():
+        low, high = state.low.get(partition, 0), state.high.get(partition, 0)
+        parts = {
+            "the topic no longer retains them": within(some, 0, min(low, high)),
+            "the topic ends before them": without(some, 0, high),
+        }
+        for why, part in parts.items():
+            if len(part):
+                unknown.setdefault(why, {})[partition] = part
+        held[partition] = within(some, low, high)
+    return {partition: some for partition, some in held.items() if len(some)}
+
+
+def _read(held: Gaps, asked: Asked, unknown: dict[str, dict[int, Ranges]]) -> dict[int, Ranges]:
+    """Return which offsets of gaps hold records in Kafka."""
+    if asked.connection is None or not held:
+        return {}
+    asked.tell(f"reading {_total(held):,} offsets back from Kafka")
+    found: dict[int, list[int]] = {}
+    try:
+        for records in read_back(asked.connection, asked.topic, {one: _pairs(some) for one, some in held.items()}):
+            for partition, some in held.items():
+                found.setdefault(partition, []).extend(_inside(records, partition, some))
+    except (BrokerError, TopicChanged) as error:
+        unknown[f"Kafka stopped giving them ({error.found or error.summary})"] = dict(held)
+        return {}
+    lost = {one: ranges((offset, offset + 1) for offset in sorted(offsets)) for one, offsets in found.items()}
+    return {one: some for one, some in lost.items() if len(some)}
+
+
+def _inside(records: pa.Table, partition: int, some: Ranges) -> list[int]:
+    mine = records["offset"].to_numpy()[records["partition"].to_numpy() == partition]
+    offsets: list[int] = mine[holding(some, mine)].tolist()
+    return offsets
+
+
+def _pairs(some: Ranges) -> list[tuple[int, int]]:
+    return [(int(start), int(end)) for start, end in some]
+
+
+def _total(gaps: Gaps) -> int:
+    return sum(size(some) for some in gaps.values())

@@ -1,0 +1,93 @@
+"""Which part of a source's tables is verified: all of it, or what was ingested in a time, or a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from streaming_assets.engines.audits import Scope
+from streaming_assets.lake.positions import Position, recorded_positions
+from streaming_assets.lake.tables import NO_BATCH, LakeTable
+
+Spans = Mapping[int, tuple[int, int]]
+"""By partition the first offset, and the one behind the last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What a person wants to have verified."""
+
+    since: datetime | None = None
+    """Records that were ingested at this time or later."""
+    until: datetime | None = None
+    """Records that were ingested before this time."""
+    share: float = 1.0
+    """Share of the records, windows and keys that are computed again, above 0 and up to 1."""
+    deep: bool = False
+    """Whether Bronze's bytes are compared with what Kafka still has."""
+
+    @property
+    def timed(self) -> bool:
+        """Whether a time is chosen."""
+        return self.since is not None or self.until is not None
+
+
+ALL = Choice()
+"""Everything but the comparison of bytes."""
+
+
+def scope_of(bronze: LakeTable, choice: Choice) -> Scope:
+    """Return the batches that were ingested in the chosen time, and the share of them; no batch where there is none.
+
+    Raises:
+        TableError: Bronze can't be read.
+    """
+    if not choice.timed:
+        return Scope(share=choice.share)
+    conditions = [f"ingested_at >= {_literal(choice.since)}"] if choice.since else []
+    conditions += [f"ingested_at < {_literal(choice.until)}"] if choice.until else []
+    sql = f"SELECT min(batch) AS first, max(batch) AS last FROM t WHERE {' AND '.join(conditions)}"  # noqa: S608 - times
+    (found,) = bronze.query(sql).to_pylist()
+    if found["first"] is None:
+        return Scope(after=bronze.batch, upto=bronze.batch, share=choice.share)
+    return Scope(after=max(found["first"] - 1, NO_BATCH), upto=found["last"], share=choice.share)
+
+
+def committed(bronze: LakeTable, position: Position, scope: Scope) -> Spans:
+    """Return the offsets that Bronze is to have: from where it was filled from to its position, or those of batches.
+
+    Where no commit tells, a span begins or ends with the rows that there are.
+
+    Raises:
+        TableError: Bronze can't be read.
+    """
+    whole = scope.after == NO_BATCH and scope.upto is None
+    rows = _rows(bronze, "true" if whole else f"batch > {scope.after} AND batch <= {scope.upto}")
+    if whole:
+        return {
+            partition: (position.starts.get(partition, rows.get(partition, (end, end))[0]), end)
+            for partition, end in position.next_offsets.items()
+        }
+    recorded = recorded_positions(bronze)
+    before, behind = recorded.get(scope.after), recorded.get(scope.upto or NO_BATCH)
+    spans: dict[int, tuple[int, int]] = {}
+    for partition in position.next_offsets:
+        low, high = rows.get(partition, (None, None))
+        low = before.next_offsets.get(partition, low) if before else low
+        high = behind.next_offsets.get(partition, high) if behind else high
+        if low is not None and high is not None:
+            spans[partition] = (low, high)
+    return spans
+
+
+def _rows(bronze: LakeTable, where: str) -> dict[int, tuple[int, int]]:
+    if not bronze.files():
+        return {}
+    columns = '"partition", min("offset") AS low, max("offset") + 1 AS high'
+    sql = f'SELECT {columns} FROM t WHERE {where} GROUP BY "partition"'  # noqa: S608 - numbers
+    return {row["partition"]: (row["low"], row["high"]) for row in bronze.query(sql).to_pylist()}
+
+
+def _literal(moment: datetime) -> str:
+    return f"'{moment.astimezone(UTC).isoformat()}'"
