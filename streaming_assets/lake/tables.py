@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,11 +27,14 @@ from deltalake import (
     WriterProperties,
     write_deltalake,
 )
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.exceptions import TableNotFoundError
 
 from streaming_assets.contract import EventSource
 from streaming_assets.errors import ConcurrentWrite, TableError
 from streaming_assets.faults import reach, then_reach
+from streaming_assets.lake import guards
+from streaming_assets.lake.failures import table_errors
+from streaming_assets.lake.history import CHECKED, Recent, newest_version
 from streaming_assets.lake.layout import TableId
 from streaming_assets.lake.schemas import PARTITIONING, schema_of
 
@@ -87,6 +89,8 @@ class LakeTable:
         self.id = table
         self.path = path
         self._delta = delta
+        self.last_metadata: Mapping[str, Any] = {}  # with our newest commit, as far as `expect_ours` has seen one
+        self._checked: int | None = None  # up to this version nobody else changed rows
 
     @property
     def version(self) -> int:
@@ -176,16 +180,13 @@ class LakeTable:
         **how: Any,
     ) -> None:
         told = {self.id.app_id: batch, **({} if replay is None else {self._replay_id: replay})}
-        properties = CommitProperties(
-            # `last_updated` stays unset: one that is set can be expired by a table property, and the batch with it.
-            app_transactions=[Transaction(app_id, version) for app_id, version in told.items()],
-            custom_metadata={"userMetadata": json.dumps({"batch": batch, **metadata}, sort_keys=True)},
-        )
+        self._look_again()
+        properties = self._properties(told, {"batch": batch, **metadata})
         layer = self.id.layer
         reach(f"{layer}.computed")
         batches = rows.to_batches() if isinstance(rows, pa.Table) else rows
         reader = pa.RecordBatchReader.from_batches(rows.schema, then_reach(iter(batches), f"{layer}.written"))
-        with _table_errors(self.id):
+        with table_errors(self.id, self.path):
             write_deltalake(
                 self._delta,
                 reader,
@@ -194,7 +195,60 @@ class LakeTable:
                 commit_properties=properties,
                 **how,
             )
+        if self._checked == self.version - 1:
+            self._checked = self.version
         reach(f"{layer}.committed")
+
+    def restore(self, version: int, *, batch: int, metadata: Mapping[str, Any]) -> None:
+        """Bring rows, columns, properties and batch back to what they were at a version, in one commit.
+
+        Args:
+            version: A version at which the table contained `batch`.
+            batch: Last batch the table contains afterwards.
+            metadata: What was recorded with it.
+
+        Raises:
+            ConcurrentWrite: Another writer committed to the table since it was opened.
+            TableError: Files of that version are gone, or the table can't be written.
+        """
+        told = {"batch": batch, **metadata, CHECKED: self.version}
+        with table_errors(self.id, self.path):
+            properties = self._properties({self.id.app_id: batch}, told)
+            self._delta.restore(version, protocol_downgrade_allowed=True, commit_properties=properties)
+
+    def _properties(self, batches: Mapping[str, int], metadata: Mapping[str, Any]) -> CommitProperties:
+        checked = {} if self._checked is None else {CHECKED: self._checked}
+        return CommitProperties(
+            # `last_updated` stays unset: one that is set can be expired by a table property, and the batch with it.
+            app_transactions=[Transaction(app_id, version) for app_id, version in batches.items()],
+            custom_metadata={"userMetadata": json.dumps({**checked, **metadata}, sort_keys=True)},
+        )
+
+    def look(self) -> Recent:
+        """Return what others committed that nobody has looked at yet; see `history.recent`."""
+        return guards.look(self.id, self.path, self.version)
+
+    def expect_ours(self) -> None:
+        """Refuse to go on with a table that others changed, and remember how far its log was looked at.
+
+        Raises:
+            ForeignWrite: Another writer changed rows or batch.
+            UnsafeProperty: A property would make the table forget its batch, or keeps it from being written.
+        """
+        guards.expect_safe(self.id, self.path, self._delta.metadata().configuration)
+        found = self.look()
+        guards.expect_ours(self.id, self.path, found)
+        self._checked = self.version
+        self.last_metadata = found.own.metadata if found.own else {}
+
+    def _look_again(self) -> None:
+        """Look at what others committed since, so that nothing of ours comes on top of it."""
+        if self._checked is None:
+            return
+        newest = newest_version(self.path, max(self.version, self._checked))
+        if newest > self._checked:
+            guards.expect_ours(self.id, self.path, guards.look(self.id, self.path, newest, self._checked))
+            self._checked = newest
 
     @property
     def _file_bytes(self) -> int:
@@ -226,7 +280,7 @@ class LakeTable:
 
     def recorded(self) -> list[dict[str, Any]]:
         """Return what was recorded with every batch as far back as the log tells, newest first; some are repeated."""
-        with _table_errors(self.id):
+        with table_errors(self.id, self.path):
             commits = self._delta.history()
         return [metadata for metadata in map(_own_metadata, commits) if metadata is not None]
 
@@ -244,7 +298,7 @@ class LakeTable:
         """
         metadata = self.commit_metadata()
         repeated = {} if metadata is None else {"userMetadata": json.dumps(metadata, sort_keys=True)}
-        with _table_errors(self.id):
+        with table_errors(self.id, self.path):
             self._delta.alter.set_table_properties(
                 {name: value},
                 raise_if_not_exists=False,  # names that are not Delta's own are refused otherwise
@@ -284,13 +338,13 @@ class LakeTable:
 
     def query(self, sql: str) -> pa.Table:
         """Run SQL (DataFusion's dialect) over the snapshot, which is there as the table `t`."""
-        with _table_errors(self.id):
+        with table_errors(self.id, self.path):
             return pa.table(QueryBuilder().register("t", self._delta).execute(sql))
 
     def compact(self, *, metadata: Mapping[str, Any]) -> dict[str, Any]:
         """Merge small files; returns delta-rs' metrics. No batch changes, no row changes."""
         properties = CommitProperties(custom_metadata={"userMetadata": json.dumps(dict(metadata), sort_keys=True)})
-        with _table_errors(self.id):
+        with table_errors(self.id, self.path):
             return dict(
                 self._delta.optimize.compact(
                     target_size=self._file_bytes, writer_properties=WRITER, commit_properties=properties
@@ -302,7 +356,7 @@ class LakeTable:
 
         Files that a killed writer left are among them (`full`): no version names those.
         """
-        with _table_errors(self.id):
+        with table_errors(self.id, self.path):
             return list(
                 self._delta.vacuum(
                     retention_hours=math.ceil(retention_hours),
@@ -323,11 +377,25 @@ def open_table(table: TableId, lake: Path) -> LakeTable | None:
     if not (path / "_delta_log").is_dir():
         return None
     try:
-        with _table_errors(table):
+        with table_errors(table, path):
             opened = LakeTable(table, path, DeltaTable(str(path)))
     except TableNotFoundError:
         return None
     _check_features(opened)
+    return opened
+
+
+def open_ours(table: TableId, lake: Path) -> LakeTable | None:
+    """Open a table as `open_table`, for a refresh that reads or writes it.
+
+    Raises:
+        ForeignWrite: Another writer changed its rows or its batch.
+        UnsafeProperty: A property would make it forget its batch, or keeps it from being written.
+        TableError: There is something, but it can't be read as this framework needs it.
+    """
+    opened = open_table(table, lake)
+    if opened is not None:
+        opened.expect_ours()
     return opened
 
 
@@ -338,12 +406,12 @@ def open_or_create(source: EventSource, table: TableId, lake: Path, *, descripti
         TableError: The table can't be read or created, or lacks columns the definition has.
     """
     schema = schema_of(source, table)
-    opened = open_table(table, lake)
+    opened = open_ours(table, lake)
     if opened is None:
         try:
             return _create(table, lake, schema, description)
         except TableError:
-            opened = open_table(table, lake)  # another writer may have made it meanwhile
+            opened = open_ours(table, lake)  # another writer may have made it meanwhile
             if opened is None:
                 raise
     _check_columns(opened, schema)
@@ -352,7 +420,7 @@ def open_or_create(source: EventSource, table: TableId, lake: Path, *, descripti
 
 def _create(table: TableId, lake: Path, schema: pa.Schema, description: str) -> LakeTable:
     path = table.path(lake)
-    with _table_errors(table):
+    with table_errors(table, path):
         path.mkdir(parents=True, exist_ok=True)
         delta = DeltaTable.create(
             str(path),
@@ -362,7 +430,9 @@ def _create(table: TableId, lake: Path, schema: pa.Schema, description: str) -> 
             partition_by=list(PARTITIONING.get(table.layer, ())),
             configuration={"delta.dataSkippingStatsColumns": ",".join(_statistics(schema))},
         )
-    return LakeTable(table, path, delta)
+    created = LakeTable(table, path, delta)
+    created.expect_ours()
+    return created
 
 
 def _statistics(schema: pa.Schema) -> list[str]:
@@ -429,7 +499,9 @@ def _own_metadata(commit: Mapping[str, Any]) -> dict[str, Any] | None:
         metadata = json.loads(commit.get("userMetadata") or "null")
     except ValueError:
         return None
-    return metadata if isinstance(metadata, dict) and "batch" in metadata else None
+    if not isinstance(metadata, dict) or "batch" not in metadata:
+        return None
+    return {key: value for key, value in metadata.items() if key != CHECKED}
 
 
 def _data_file(root: Path, row: Mapping[str, Any]) -> DataFile:
@@ -451,26 +523,3 @@ def _upper_bound(value: Any) -> Any:
     if not isinstance(value, datetime):
         return value
     return value.replace(microsecond=value.microsecond // 1000 * 1000 + 999)
-
-
-@contextmanager
-def _table_errors(table: TableId) -> Iterator[None]:
-    try:
-        yield
-    except CommitFailedError as error:
-        raise ConcurrentWrite(
-            f"Another writer committed to table {table.name} first.",
-            found=str(error).splitlines()[0],
-            expected="no other writer of this table",
-            meaning="this write was refused as a whole; no row is there twice",
-            remedy="run the refresh again: it starts from what the table contains now",
-        ) from error
-    except TableNotFoundError:
-        raise
-    except (DeltaError, OSError, pa.ArrowException) as error:
-        raise TableError(
-            f"Table {table.name} can't be read or written.",
-            found=next(iter(str(error).strip().splitlines()), type(error).__name__),
-            meaning="what was committed before is untouched; no row of the write that failed is in the table",
-            remedy="see to the cause named above, then run the refresh again",
-        ) from error

@@ -11,6 +11,7 @@ from streaming_assets.errors import TopicChanged
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.kafka.topics import ensure_topic
 from streaming_assets.lake.lock import source_lock
+from streaming_assets.lake.order import expect_bronze_complete
 from streaming_assets.layers.bronze import plan_ingest, was_read
 from streaming_assets.settings import Settings
 
@@ -80,6 +81,7 @@ class SourceRefresh:
         if self._connection is None:
             raise ValueError("Bronze can't be refreshed without a broker")
         lake = self._settings.lake_path
+        expect_bronze_complete(self.source, lake)
         if not was_read(self.source, lake):
             ensure_topic(self._connection, self.source.topic)
         plan = plan_ingest(self.source, self._connection, lake, accept_loss=self._accept_loss)

@@ -41,6 +41,12 @@ def opened(source, tmp_path):
     return lambda: open_or_create(source, layout.gold(source, COUNTS), tmp_path, description="Counts.")
 
 
+@pytest.fixture
+def seen(source, tmp_path):
+    """Opens the table `counts` as one who only looks at it, whoever wrote it."""
+    return lambda: open_table(layout.gold(source, COUNTS), tmp_path)
+
+
 def rows(*values):
     """Rows of (kind, n, at)."""
     columns = [list(column) for column in zip(*values, strict=True)] or [[], [], []]
@@ -156,7 +162,7 @@ def test_rows_of_known_batches_can_be_completed(opened):
     assert (kinds(opened()), opened().batch) == (["a", "b"], 3)
 
 
-def test_the_batch_survives_foreign_commits_and_checkpoints(opened):
+def test_the_batch_survives_foreign_commits_and_checkpoints(opened, seen):
     """A commit of somebody else, a checkpoint and a compaction leave batch and metadata as they were."""
     for batch, row in enumerate((A, B), start=1):
         opened().append(rows(row), batch=batch, metadata={"n": batch})
@@ -164,25 +170,25 @@ def test_the_batch_survives_foreign_commits_and_checkpoints(opened):
     DeltaTable(path).create_checkpoint()
     DeltaTable(path).optimize.compact()
     write_deltalake(path, rows(C), mode="append")
-    assert (opened().batch, opened().commit_metadata()) == (2, {"batch": 2, "n": 2})
+    assert (seen().batch, seen().commit_metadata()) == (2, {"batch": 2, "n": 2})
 
 
 @pytest.mark.parametrize("text", ["not JSON", "[1]", "7", '{"other": 1}', '{"batch": 1}', ""])
-def test_foreign_metadata_is_not_ours(opened, text):
+def test_foreign_metadata_is_not_ours(opened, seen, text):
     """A foreign commit's own metadata is passed over, whatever it holds."""
     for batch, row in enumerate((A, B), start=1):
         opened().append(rows(row), batch=batch, metadata={"n": batch})
     properties = CommitProperties(custom_metadata={"userMetadata": text})
     write_deltalake(str(opened().path), rows(C), mode="append", commit_properties=properties)
-    assert opened().commit_metadata() == {"batch": 2, "n": 2}
+    assert seen().commit_metadata() == {"batch": 2, "n": 2}
 
 
-def test_metadata_is_found_below_many_foreign_commits(opened):
+def test_metadata_is_found_below_many_foreign_commits(opened, seen):
     """However many commits of somebody else lie on top, what was recorded last is found."""
     opened().append(rows(A), batch=1, metadata={"n": 1})
     for _ in range(25):
-        write_deltalake(str(opened().path), rows(C), mode="append")
-    assert opened().commit_metadata() == {"batch": 1, "n": 1}
+        write_deltalake(str(seen().path), rows(C), mode="append")
+    assert seen().commit_metadata() == {"batch": 1, "n": 1}
 
 
 def test_a_compaction_that_was_overtaken_tells_nothing(opened):
@@ -290,7 +296,7 @@ def test_a_broken_log_is_told_in_a_line(opened, source, tmp_path, text):
     """A log that can't be read is a typed error of one line, without a stack trace."""
     table = opened()
     (table.path / "_delta_log" / f"{0:020}.json").write_text(text)
-    with pytest.raises(TableError, match=r"Table shop\.gold\.counts can't be read or written") as raised:
+    with pytest.raises(TableError, match=r"shop\.gold\.counts (is damaged|can't be read)") as raised:
         open_table(layout.gold(source, COUNTS), tmp_path)
     assert "\n" not in raised.value.found
 

@@ -75,7 +75,7 @@ class Lab:
 
     def bronze(self, *records: Record | bytes | Mapping[str, Any] | None) -> int:
         """Commit one Bronze batch of records, of values, or of events that become JSON; returns its number."""
-        table = self.open("bronze")
+        table = open_or_create(self.source, self.identity("bronze"), self.lake)
         batch = table.batch + 1
         rows = [self._row(record, batch) for record in records]
         position = Position(dict(self._next), "cluster", "topic")
@@ -117,8 +117,9 @@ class Lab:
         return TableId(self.source.name, layer, table)
 
     def open(self, layer: str, table: str | None = None) -> LakeTable:
-        """Open a table, creating it where it does not exist."""
-        return open_or_create(self.source, self.identity(layer, table), self.lake)
+        """Open a table, whoever wrote it, creating it where it does not exist."""
+        identity = self.identity(layer, table)
+        return open_table(identity, self.lake) or open_or_create(self.source, identity, self.lake)
 
     def rows(self, layer: str, table: str | None = None) -> list[dict[str, Any]]:
         """Return a table's rows, in the order of their coordinates or keys."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,8 +22,9 @@ from streaming_assets.engines.ranges import KeyRange, TimeRange, key_ranges, win
 from streaming_assets.engines.sql import DUCKDB, transpile
 from streaming_assets.errors import PluginError
 from streaming_assets.lake import layout
+from streaming_assets.lake.order import expect_not_ahead
 from streaming_assets.lake.schemas import gold_schema, silver_schema
-from streaming_assets.lake.tables import NO_BATCH, DataFile, LakeTable, open_or_create, open_table
+from streaming_assets.lake.tables import NO_BATCH, DataFile, LakeTable, open_or_create, open_ours, open_table
 from streaming_assets.windows import window_length
 
 _PIECE = 100_000
@@ -44,12 +46,13 @@ class Aggregator:
 
     def run(self) -> Aggregated | None:
         """Bring the table up to Silver's batch; see `Engine.aggregate`."""
-        silver = open_table(layout.silver(self.source), self.lake)
+        silver = open_ours(layout.silver(self.source), self.lake)
         if silver is None:
             return None
         identity = layout.gold(self.source, self.table)
         gold = open_or_create(self.source, identity, self.lake, description=self.table.description)
-        if gold.batch >= silver.batch:
+        expect_not_ahead(gold, silver)
+        if gold.batch == silver.batch:
             return None
         files = silver.files()
         if not files or gold.batch == NO_BATCH or not (self.table.window or self.table.per):
@@ -122,14 +125,16 @@ class Aggregator:
             else:
                 gold.replace(rows, where=where, batch=batch, metadata=metadata)
 
-        rows = write_while_computing(self._pieces(queries), gold_schema(self.table), write)
+        with closing(self._pieces(queries)) as pieces:  # a result left open would keep the connection from all else
+            rows = write_while_computing(pieces, gold_schema(self.table), write)
         return Aggregated(table=self.table.name, batch=batch, rows=rows, ranges=ranges)
 
-    def _pieces(self, queries: Iterator[str]) -> Iterator[pa.RecordBatch]:
+    def _pieces(self, queries: Iterator[str]) -> Generator[pa.RecordBatch]:
         schema = gold_schema(self.table)
         for query in queries:
-            for piece in self.connection.sql(query).to_arrow_reader(_PIECE):
-                yield piece.cast(schema)
+            with self.connection.sql(query).to_arrow_reader(_PIECE) as pieces:
+                for piece in pieces:
+                    yield piece.cast(schema)
 
     def _new(self, column: str, silver: LakeTable, gold: LakeTable) -> list[tuple[Any, ...]]:
         files = silver.files(newer_than=gold.batch)

@@ -23,10 +23,10 @@ from streaming_assets.engines.embedded.slices import Slice, slices
 from streaming_assets.engines.embedded.transform import transform
 from streaming_assets.engines.protocol import Limits, Refined
 from streaming_assets.engines.sql import CARRIED
-from streaming_assets.errors import TableError
 from streaming_assets.lake import layout
+from streaming_assets.lake.order import QUARANTINED_UPTO, expect_not_ahead, expect_quarantine_complete
 from streaming_assets.lake.schemas import COORDINATES, IN_QUARANTINE, QUARANTINE, RELEASE, silver_schema
-from streaming_assets.lake.tables import LakeTable, open_or_create, open_table
+from streaming_assets.lake.tables import LakeTable, open_or_create, open_ours
 
 _HAS_ID = """event_id <> concat("partition", '-', "offset")"""
 """An event that its coordinates identify repeats no other, whatever ids others bring."""
@@ -50,7 +50,7 @@ class Refiner:
     def run(self) -> Iterator[Refined]:
         """Refine what is new; see `Engine.refine`."""
         source = self.source
-        bronze = open_table(layout.bronze(source), self.lake)
+        bronze = open_ours(layout.bronze(source), self.lake)
         if bronze is None:
             return
         silver = open_or_create(source, layout.silver(source), self.lake, description=source.silver.description)
@@ -58,7 +58,8 @@ class Refiner:
             source, layout.quarantine(source), self.lake, description=f"{source.title}: records that do not fit"
         )
         for table in (silver, quarantine):
-            _expect_not_ahead(table, bronze)
+            expect_not_ahead(table, bronze)
+        expect_quarantine_complete(quarantine, silver)
         finish_release(self.connection, silver, quarantine, self.limits)
         parts = slices(bronze.files(newer_than=silver.batch), silver.batch, self.limits)
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit") as committer:
@@ -74,7 +75,8 @@ class Refiner:
                 yield committing.result()
         if silver.batch < bronze.batch:
             # The last Bronze batches hold no record: only the position moved, past an aborted transaction.
-            silver.append(silver_schema(source).empty_table(), batch=bronze.batch, metadata={"records": 0})
+            told = {"records": 0, QUARANTINED_UPTO: quarantine.batch}
+            silver.append(silver_schema(source).empty_table(), batch=bronze.batch, metadata=told)
 
     def _separate(self, part: Slice, records: int, silver: LakeTable, quarantine: LakeTable) -> Callable[[], Refined]:
         """Tell duplicates and misfits from new rows; return what commits them."""
@@ -92,7 +94,7 @@ class Refiner:
                 quarantine.append(misfits, batch=part.upto, metadata={"quarantined": misfits.num_rows})
             elif misfits.num_rows:  # the definition changed after a crash, and more records do not fit than before
                 quarantine.complete(misfits, metadata={"quarantined": misfits.num_rows})
-            silver.append(rows, batch=part.upto, metadata=counts)
+            silver.append(rows, batch=part.upto, metadata={**counts, QUARANTINED_UPTO: quarantine.batch})
             return Refined(batch=part.upto, **counts)
 
         return commit
@@ -250,15 +252,3 @@ class Refiner:
             """,
         )
         return rows.cast(schema)
-
-
-def _expect_not_ahead(table: LakeTable, bronze: LakeTable) -> None:
-    if table.batch > bronze.batch:
-        raise TableError(
-            f"Table {table.id.name} contains batches that Bronze does not have.",
-            found=f"batch {table.batch}, and batch {bronze.batch} in Bronze",
-            expected="no batch after Bronze's last one",
-            meaning="commits of Bronze, or all of it, are gone; nothing was written, as new batches would be skipped",
-            remedy=f"bring Bronze back; or delete silver, quarantine and gold of {table.id.source} in the lake and "
-            "refresh, which computes them from what Bronze has",
-        )
