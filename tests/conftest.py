@@ -141,14 +141,14 @@ class Flow:
 
 @pytest.fixture
 def flow_factory(broker, tmp_path):
-    """Makes flows of a source by its name; keyword arguments are settings."""
+    """Makes flows of a source by its name, on another broker if one is given; keyword arguments are settings."""
 
-    def make(name: str, **settings: object) -> Flow:
+    def make(name: str, connection: Connection = broker, **settings: object) -> Flow:
         source = load_sources().get(name)
         number = next(_numbers)
         source = replace(source, topic=replace(source.topic, name=f"{source.topic.name}-{number}"))
         chosen = {"home": tmp_path / f"home-{number}", "lake": None, "threads": 2, **settings}
-        return Flow(source, load_settings(**chosen), broker)
+        return Flow(source, load_settings(**chosen), connection)
 
     return make
 

@@ -296,13 +296,12 @@ class LakeTable:
             ConcurrentWrite: Another writer committed to the table since it was opened.
             TableError: The table can't be written.
         """
-        metadata = self.commit_metadata()
-        repeated = {} if metadata is None else {"userMetadata": json.dumps(metadata, sort_keys=True)}
+        repeated = json.dumps({"batch": self.batch, **(self.commit_metadata() or {})}, sort_keys=True)
         with table_errors(self.id, self.path):
             self._delta.alter.set_table_properties(
                 {name: value},
                 raise_if_not_exists=False,  # names that are not Delta's own are refused otherwise
-                commit_properties=CommitProperties(custom_metadata=repeated),
+                commit_properties=CommitProperties(custom_metadata={"userMetadata": repeated}),
             )
 
     def last_commit(self) -> datetime:
