@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ from typing import Annotated
 import typer
 
 from streaming_assets.cli.console import quiet_libraries
+from streaming_assets.cli.moments import parse_moment
 
 app = typer.Typer(
     name="streaming-assets",
@@ -118,11 +120,29 @@ def tables(sources: Sources = None, as_json: Json = False) -> None:
 
 
 @app.command()
-def verify(sources: Sources = None, as_json: Json = False) -> None:
-    """Count the tables against each other: nothing lost, nothing there twice; exit code 1 if something is wrong."""
+def verify(  # noqa: PLR0913 - the options of a command
+    sources: Sources = None,
+    *,
+    since: Annotated[
+        datetime | None,
+        typer.Option(parser=parse_moment, metavar="TIME", help="Only what was ingested since: RFC 3339, or 2h, 7d."),
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(parser=parse_moment, metavar="TIME", help="Only what was ingested before.")
+    ] = None,
+    sample: Annotated[
+        float, typer.Option(metavar="SHARE", help="Compute only this share of rows again, above 0 and up to 1.")
+    ] = 1.0,
+    deep: Annotated[bool, typer.Option("--deep", help="Compare Bronze's bytes with what Kafka still has.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Prove that nothing is lost or there twice, from Kafka to Gold; exit code 1 if something is wrong."""
+    if not 0 < sample <= 1:
+        raise typer.BadParameter(f"{sample} is not above 0 and up to 1", param_hint="'--sample'")
     from streaming_assets.cli.commands.verify import verify as run
+    from streaming_assets.layers.scope import Choice
 
-    if not run(sources or [], as_json=as_json):
+    if not run(sources or [], choice=Choice(since=since, until=until, share=sample, deep=deep), as_json=as_json):
         raise typer.Exit(1)
 
 

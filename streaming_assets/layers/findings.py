@@ -56,18 +56,18 @@ def offsets(audit: OffsetAudit, settled: Settled, *, whole: bool = True) -> Find
         "lost": "lost",
         "repeated": "more than once",
         "outside": "outside the committed range",
-        "legal_gaps": "offsets without a record",
-        "unknown": "offsets unknown",
+        "legal_gaps": "without a record",
+        "unknown": "unknown",
         "accepted": "accepted as lost",
     }
     parts = [f"{numbers[name]:,} {word}" for name, word in words.items() if numbers[name]]
-    notes = [f"{_total(some):,} offsets unknown, as {why}: {_ranges(some)}" for why, some in settled.unknown.items()]
+    notes = [f"{_total(some):,} unknown, as {why}: {_ranges(some)}" for why, some in settled.unknown.items()]
     if settled.accepted:
-        notes.append(f"{_total(settled.accepted):,} offsets were accepted as lost: {_ranges(settled.accepted)}")
+        notes.append(f"{_total(settled.accepted):,} accepted as lost: {_ranges(settled.accepted)}")
     lost = [f"lost: {told(partition, some)}" for partition, some in settled.lost.items()]
     shown = [each for each in audit.examples if whole or "outside" not in each]
     passed = not (numbers["lost"] or audit.repeated or outside)
-    found = ", ".join([f"{audit.records:,} records", *parts] if parts else [f"{audit.records:,} records, each once"])
+    found = f"{audit.records:,} records; offsets: {', '.join(parts) or 'each once'}"
     return Finding("offsets", "bronze", passed, found, (*lost, *shown), tuple(notes), numbers)
 
 
@@ -83,7 +83,7 @@ def batches_agree(audit: Batches) -> Finding:
     found = ", ".join(f"{table} {batch:,}" for table, batch in audit.last.items()) or "no table"
     numbers = {"faults": len(audit.faults), **audit.last}
     if audit.faults:
-        found = f"{len(audit.faults):,} faults; {found}"
+        found = f"inconsistent: {found}"
     return Finding("batches", "all", not audit.faults, found, audit.faults, audit.notes, numbers)
 
 
@@ -132,17 +132,16 @@ def event_id_unique(audit: Audit) -> Finding:
     return Finding("event_id_unique", "silver", passed, found, numbers=numbers)
 
 
-def rows_equal_recompute(audit: RowAudit, left_out: tuple[str, ...] = ()) -> list[Finding]:
+def rows_equal_recompute(audit: RowAudit) -> list[Finding]:
     """Silver and quarantine are, row by row, what the present definition makes of Bronze."""
     return [
         Finding(
             "equals_recompute",
             table,
             wrong == 0,
-            f"{rows:,} rows compared with {audit.records:,} of bronze, {wrong:,} wrong",
+            f"{rows:,} rows, {wrong:,} wrong; {audit.records:,} records of bronze computed again",
             examples,
-            left_out,
-            {"records": audit.records, "rows": rows, "wrong": wrong},
+            numbers={"records": audit.records, "rows": rows, "wrong": wrong},
         )
         for table, rows, wrong, examples in (
             ("silver", audit.silver, audit.wrong_silver, audit.silver_examples),
@@ -151,7 +150,7 @@ def rows_equal_recompute(audit: RowAudit, left_out: tuple[str, ...] = ()) -> lis
     ]
 
 
-def gold_equals_recompute(table: GoldTable, audit: GoldAudit, left_out: tuple[str, ...] = ()) -> Finding:
+def gold_equals_recompute(table: GoldTable, audit: GoldAudit) -> Finding:
     """The Gold table equals its computation from all of Silver that it contains, and no key has two rows."""
     numbers = {
         "rows": audit.rows,
@@ -163,7 +162,7 @@ def gold_equals_recompute(table: GoldTable, audit: GoldAudit, left_out: tuple[st
     if audit.repeated_keys:
         found += f", {audit.repeated_keys:,} keys more than once"
     passed = audit.missing == audit.unexpected == audit.repeated_keys == 0
-    return Finding("equals_recompute", f"gold.{table.name}", passed, found, audit.examples, left_out, numbers)
+    return Finding("equals_recompute", f"gold.{table.name}", passed, found, audit.examples, numbers=numbers)
 
 
 def outdated(table: str, remedy: str) -> Finding:

@@ -45,9 +45,8 @@ def plan_reading(spans: Spans, state: TopicState, share: float) -> Reading:
         for one, (start, end) in spans.items()
     }
     gone = sum(end - start for start, end in spans.values()) - sum(max(0, end - start) for start, end in held.values())
-    left_out = [f"left out: {gone:,} offsets that the topic no longer retains"] if gone else []
-    left_out += [f"left out: all but {share:.2%} of the offsets"] if share < 1 else []
-    return Reading({one: list(_chosen(one, *span, share)) for one, span in held.items()}, tuple(left_out))
+    left_out = (f"left out: {gone:,} offsets that the topic no longer retains",) if gone else ()
+    return Reading({one: list(_chosen(one, *span, share)) for one, span in held.items()}, left_out)
 
 
 def compare_bytes(source: EventSource, engine: Engine, reading: Reading, asked: Asked) -> Finding:

@@ -32,6 +32,15 @@ class Choice:
         """Whether a time is chosen."""
         return self.since is not None or self.until is not None
 
+    def left_out(self) -> list[str]:
+        """Return what is not verified, in words."""
+        times = [f"what was ingested before {self.since.isoformat()}"] if self.since else []
+        times += [f"what was ingested at {self.until.isoformat()} or later"] if self.until else []
+        rows = (
+            [f"all but {self.share:.2%} of the records, windows and keys, in comparing rows"] if self.share < 1 else []
+        )
+        return [*times, *rows, *([] if self.deep else ["the bytes that Kafka still has (--deep)"])]
+
 
 ALL = Choice()
 """Everything but the comparison of bytes."""

@@ -15,7 +15,7 @@ COMMANDS = {
     "produce": ["SOURCE", "FILE", "--replay", "--rate", "--limit"],
     "refresh": ["SOURCE", "--engine", "--json"],
     "tables": ["SOURCE", "--json"],
-    "verify": ["SOURCE", "--json"],
+    "verify": ["SOURCE", "--since", "--until", "--sample", "--deep", "--json"],
     "plugins": ["list", "check"],
     "plugins list": ["--json"],
     "plugins check": ["NAME", "--json"],

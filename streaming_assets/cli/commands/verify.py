@@ -1,22 +1,29 @@
-"""`verify`: whether everything that must hold between the tables holds."""
+"""`verify`: whether everything that must hold between Kafka and the tables holds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+
+from rich.text import Text
 
 from streaming_assets.cli.console import err, out, print_json, print_note, print_table
 from streaming_assets.cli.context import sources
 from streaming_assets.engines.factory import make_engine
+from streaming_assets.errors import BrokerNotRunning
+from streaming_assets.kafka.broker import connect
+from streaming_assets.kafka.connection import Connection
 from streaming_assets.lake import layout
 from streaming_assets.lake.lock import source_lock
 from streaming_assets.lake.tables import open_table
 from streaming_assets.layers.findings import Finding
+from streaming_assets.layers.scope import Choice
 from streaming_assets.layers.verify import verify as verify_source
-from streaming_assets.settings import load_settings
+from streaming_assets.settings import Settings, load_settings
 
 
-def verify(names: Sequence[str], *, as_json: bool) -> bool:
+def verify(names: Sequence[str], *, choice: Choice, as_json: bool) -> bool:
     """Verify sources; return whether everything holds.
 
     Raises:
@@ -27,32 +34,65 @@ def verify(names: Sequence[str], *, as_json: bool) -> bool:
     engine = make_engine(settings, None)
     findings: list[tuple[str, Finding]] = []
     try:
-        with err.status("verifying") as status:
+        with _running_broker(settings) as connection, err.status("verifying") as status:
             for source in selected:
+
+                def tell(what: str, name: str = source.name) -> None:
+                    status.update(f"verifying {name}: {what}")
+
                 # Under the lock: between two tables that are opened one after the other, a refresh would move one on.
                 with source_lock(settings.home, source.name, timeout=settings.lock_timeout_seconds):
-                    for finding in verify_source(source, engine):
-                        findings.append((source.name, finding))
-                        status.update(f"verifying {source.name}: {finding.table} {finding.check}")
+                    found = verify_source(source, engine, connection, choice=choice, tell=tell)
+                    findings += [(source.name, finding) for finding in found]
     finally:
         engine.close()
     holds = all(finding.passed for _, finding in findings)
     if as_json:
-        print_json({"passed": holds, "findings": [{"source": name, **asdict(finding)} for name, finding in findings]})
+        told = [{"source": name, **asdict(finding)} for name, finding in findings]
+        print_json({"passed": holds, "findings": told, "left_out": choice.left_out()})
     else:
-        _print(findings, holds=holds)
+        _print(findings, choice)
         if all(open_table(layout.bronze(source), settings.lake_path) is None for source in selected):
             print_note(f"there are no tables in {settings.lake_path} yet")
     return holds
 
 
-def _print(findings: Sequence[tuple[str, Finding]], *, holds: bool) -> None:
+@contextmanager
+def _running_broker(settings: Settings) -> Iterator[Connection | None]:
+    """Connect to the broker where one is running; none is started to verify what lies in the tables."""
+    with ExitStack() as stack:
+        try:
+            connection = stack.enter_context(connect(settings, start=False))
+        except BrokerNotRunning:
+            connection = None
+        yield connection
+
+
+def _print(findings: Sequence[tuple[str, Finding]], choice: Choice) -> None:
     for source in dict.fromkeys(name for name, _ in findings):
+        mine = [finding for name, finding in findings if name == source]
         print_table(
             ("", "table", "check", "found"),
-            (("✓" if each.passed else "✗", each.table, each.check, each.found)
-             for name, each in findings if name == source),
+            ((_mark(each), each.table, each.check, each.found) for each in mine),
             title=source,
-        )  # fmt: skip
+        )
+        for each in mine:
+            for style, texts in (("red", each.examples), ("yellow", each.notes)):
+                for text in texts:
+                    out.print(Text.assemble((f"{each.table} {each.check}: ", style), text))
     failed = sum(not finding.passed for _, finding in findings)
-    out.print("[green]Everything holds.[/]" if holds else f"[red]{failed} of {len(findings)} checks failed.[/]")
+    open_questions = sum(finding.passed and bool(finding.notes) for _, finding in findings)
+    if failed:
+        out.print(f"[red]{failed} of {len(findings)} checks failed.[/]")
+    elif open_questions:
+        out.print(f"[green]Nothing is wrong[/]; see the notes of {open_questions} of {len(findings)} checks.")
+    else:
+        out.print("[green]Everything holds.[/]")
+    for text in choice.left_out():
+        out.print(f"Left out: {text}", style="dim", highlight=False)
+
+
+def _mark(finding: Finding) -> str:
+    if not finding.passed:
+        return "✗"
+    return "!" if finding.notes else "✓"
