@@ -102,12 +102,17 @@ def refresh(
         bool,
         typer.Option("--accept-loss", help="Go on after records that Kafka deleted unread; Bronze records the loss."),
     ] = False,
+    undo_foreign_writes: Annotated[
+        bool,
+        typer.Option("--undo-foreign-writes", help="First take back what other writers did to the tables."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Bring everything the topics hold into Bronze, Silver and all Gold tables."""
     from streaming_assets.cli.commands.refresh import refresh as run
 
-    if not run(sources or [], engine=engine, accept_loss=accept_loss, as_json=as_json):
+    wishes = {"accept_loss": accept_loss, "undo_foreign_writes": undo_foreign_writes}
+    if not run(sources or [], engine=engine, as_json=as_json, **wishes):
         raise typer.Exit(1)
 
 

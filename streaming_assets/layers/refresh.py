@@ -12,10 +12,11 @@ from streaming_assets.kafka.connection import Connection
 from streaming_assets.kafka.topics import ensure_topic
 from streaming_assets.lake.lock import source_lock
 from streaming_assets.lake.order import expect_bronze_complete
-from streaming_assets.layers.bronze import plan_ingest, was_read
+from streaming_assets.layers.bronze import plan_again, plan_ingest, was_read
+from streaming_assets.layers.undo import Undone, undo_foreign_writes
 from streaming_assets.settings import Settings
 
-Step = Ingested | Refined | Aggregated
+Step = Ingested | Refined | Aggregated | Undone
 """One commit, or two where Silver and quarantine go together."""
 
 
@@ -31,6 +32,7 @@ class SourceRefresh:
         *,
         on_wait: Callable[[], None] | None = None,
         accept_loss: bool = False,
+        undo_foreign_writes: bool = False,
     ) -> None:
         """Remember what is refreshed by what.
 
@@ -41,6 +43,7 @@ class SourceRefresh:
             connection: The broker; None where Bronze is not refreshed.
             on_wait: Called once if another process refreshes the source and this one has to wait.
             accept_loss: Go on after records that Kafka deleted before they were read; Bronze records the loss.
+            undo_foreign_writes: First take back what other writers did to the tables.
         """
         self.source = source
         self._settings = settings
@@ -48,6 +51,7 @@ class SourceRefresh:
         self._connection = connection
         self._on_wait = on_wait
         self._accept_loss = accept_loss
+        self._undo = undo_foreign_writes
 
     def run(self) -> Iterator[Step]:
         """Refresh all tables, yielding after every commit; nothing is yielded, or committed, if nothing is new.
@@ -57,6 +61,8 @@ class SourceRefresh:
             StreamingAssetsError: What went wrong; everything committed before stays and is not done again.
         """
         with self._lock():
+            if self._undo:
+                yield from undo_foreign_writes(self.source, self._settings.lake_path)
             yield from self._ingest()
             yield from self._engine.refine(self.source)
             for table in self.source.gold:
@@ -89,9 +95,10 @@ class SourceRefresh:
             return
         try:
             yield from self._engine.ingest(plan)
-        except TopicChanged:
-            plan_ingest(self.source, self._connection, lake)  # it says what happened meanwhile, and the ways out
-            raise
+        except TopicChanged as error:
+            again = plan_again(error, self.source, self._connection, lake)
+            if again is not None:
+                yield from self._engine.ingest(again)
 
     def _aggregate(self, table: GoldTable) -> Iterator[Aggregated]:
         aggregated = self._engine.aggregate(self.source, table)

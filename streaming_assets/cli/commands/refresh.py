@@ -19,6 +19,7 @@ from streaming_assets.errors import StreamingAssetsError
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.lake.losses import AcceptedLoss
 from streaming_assets.layers.refresh import SourceRefresh, Step
+from streaming_assets.layers.undo import Undone
 from streaming_assets.settings import Settings, load_settings
 
 
@@ -38,6 +39,8 @@ class Summary:
     """Records whose event was in Silver already."""
     accepted_loss: list[AcceptedLoss] = field(default_factory=list)
     """Offsets that Kafka deleted unread, and that Bronze goes on after."""
+    undone: list[str] = field(default_factory=list)
+    """What other writers had done to its tables, and was taken back."""
     commits: int = 0
     """How many steps were committed."""
     gold: dict[str, int] = field(default_factory=dict)
@@ -57,12 +60,18 @@ class Summary:
             self.duplicates += step.duplicates
         elif isinstance(step, Aggregated):
             self.gold[step.table] = step.rows
+        elif isinstance(step, Undone):
+            self.undone += [f"{step.table.name}: {commit}" for commit in step.commits]
 
 
-def refresh(names: Sequence[str], *, engine: str | None, accept_loss: bool, as_json: bool) -> bool:
+def refresh(names: Sequence[str], *, engine: str | None, as_json: bool, **wishes: bool) -> bool:
     """Refresh sources one after the other and say what came in; return whether all went well.
 
-    With `accept_loss`, a source goes on after records that Kafka deleted before they were read.
+    Args:
+        names: The sources; none means all.
+        engine: What computes and commits; None takes the settings'.
+        as_json: Write JSON.
+        wishes: See `SourceRefresh`: `accept_loss`, `undo_foreign_writes`.
 
     Raises:
         StreamingAssetsError: A source is unknown, or there is no broker.
@@ -70,7 +79,7 @@ def refresh(names: Sequence[str], *, engine: str | None, accept_loss: bool, as_j
     settings = load_settings(**({"engine": engine} if engine else {}))
     selected = sources(settings).select(names)
     with broker(settings) as connection:
-        summaries = refresh_all(selected, settings, connection, accept_loss=accept_loss)
+        summaries = refresh_all(selected, settings, connection, **wishes)
     if as_json:
         print_json([_plain(summary) for summary in summaries])
     else:
@@ -79,14 +88,14 @@ def refresh(names: Sequence[str], *, engine: str | None, accept_loss: bool, as_j
 
 
 def refresh_all(
-    selected: Sequence[EventSource], settings: Settings, connection: Connection, *, accept_loss: bool = False
+    selected: Sequence[EventSource], settings: Settings, connection: Connection, **wishes: bool
 ) -> list[Summary]:
     """Refresh sources one after the other, showing progress; what ends one costs no other."""
     engine = make_engine(settings, connection)
     try:
-        make = partial(SourceRefresh, settings=settings, engine=engine, connection=connection, accept_loss=accept_loss)
+        make = partial(SourceRefresh, settings=settings, engine=engine, connection=connection)
         with _progress() as progress:
-            return [_refresh(source, make, progress) for source in selected]
+            return [_refresh(source, partial(make, **wishes), progress) for source in selected]
     finally:
         engine.close()
 
@@ -102,6 +111,8 @@ def print_summaries(summaries: Sequence[Summary]) -> None:
         title="Refreshed" if any(each.commits for each in summaries) else "Nothing new",
     )
     for each in summaries:
+        for commit in each.undone:
+            print_note(f"{each.source}: taken back in {commit}")
         for loss in each.accepted_loss:
             print_note(
                 f"{each.source}: loss of at most {loss.records_at_most:,} records is accepted and recorded in Bronze "
@@ -134,6 +145,8 @@ def _doing(summary: Summary, step: Step) -> str:
         return f"bronze: {summary.bronze:,} records"
     if isinstance(step, Refined):
         return f"silver: {summary.silver:,} events, {summary.quarantined:,} to quarantine"
+    if isinstance(step, Undone):
+        return f"taken back what others did to {step.table.name}"
     return f"gold: {step.table}"
 
 
