@@ -204,3 +204,7 @@ class TableBehind(TableError):
 
 class StorageRefused(TableError):
     """The storage of the tables takes no more: it is full, or read-only."""
+
+
+class DefinitionChanged(TableError):
+    """A plugin's definition has other columns than the table; `refresh --rebuild` makes the table anew."""

@@ -40,6 +40,8 @@ POINTS: Mapping[str, str] = {
     "replay.begun": "a replay of quarantine has a batch of its own, an empty one in Bronze",
     "replay.silver": "what fits now is in Silver, quarantine does not know",
     "replay.released": "quarantine knows what a slice of the replay released",
+    "rebuild.staged": "Silver and quarantine are made anew, the old ones still in their place",
+    "rebuild.swapped": "one of the two, Silver first, has taken its place",
     "compact.begin": "small files are about to be merged",
     "compact.done": "small files are merged, the old ones still there",
     "vacuum.done": "old files are deleted",

@@ -92,6 +92,32 @@ class Replayed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """One step of a rebuild: a slice of Bronze is in the tables under construction."""
+
+    batch: int
+    """Last batch of the slice."""
+    records: int
+    """Bronze records that are in them by now."""
+    total: int
+    """Bronze records that will be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """Silver and quarantine were replaced by what the present definition makes of Bronze."""
+
+    batch: int
+    """Last batch that they contain."""
+    generation: int
+    """How often they have been made anew."""
+    silver: int
+    """Rows of Silver."""
+    quarantined: int
+    """Rows of quarantine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Aggregated:
     """One Gold commit."""
 
@@ -141,8 +167,20 @@ class Engine(Protocol):
         """
         ...
 
-    def aggregate(self, source: EventSource, table: GoldTable) -> Aggregated | None:
-        """Bring a Gold table up to Silver's batch; None if it was there already."""
+    def rebuild(self, source: EventSource) -> Iterator[Staged | Rebuilt]:
+        """Make Silver and quarantine anew from all of Bronze, and put them in the place of the old ones.
+
+        Readers see the old tables or the new ones. A rebuild that was ended goes on where it was; one that was
+        ended while the tables changed places is finished by whatever refines next.
+        """
+        ...
+
+    def aggregate(self, source: EventSource, table: GoldTable, *, rebuild: bool = False) -> Aggregated | None:
+        """Bring a Gold table up to Silver's batch; None if it was there already.
+
+        It is computed as a whole where its definition changed, where Silver was made anew, or where `rebuild` asks
+        for it.
+        """
         ...
 
     def audit(self, source: EventSource, *, after: int = NO_BATCH, upto: int | None = None) -> Audit:

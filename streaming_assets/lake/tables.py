@@ -33,10 +33,13 @@ from streaming_assets.contract import EventSource
 from streaming_assets.errors import ConcurrentWrite, TableError
 from streaming_assets.faults import reach, then_reach
 from streaming_assets.lake import guards
+from streaming_assets.lake.columns import other_columns, wrong_columns
+from streaming_assets.lake.definition import definition_with, present_definition
 from streaming_assets.lake.failures import table_errors
 from streaming_assets.lake.history import CHECKED, Recent, newest_version
 from streaming_assets.lake.layout import TableId
 from streaming_assets.lake.schemas import PARTITIONING, schema_of
+from streaming_assets.lake.staging import link_files
 
 WRITER = WriterProperties(
     compression="ZSTD",  # half the size of LZ4 at nearly the same speed on JSON
@@ -59,6 +62,8 @@ _MAINTENANCE = ("OPTIMIZE", "VACUUM", "SET TBLPROPERTIES")
 """How the operations begin that change no row."""
 
 _IN_QUARANTINE = "SELECT count(*) AS rows FROM t WHERE released_batch IS NULL"
+
+_STATISTICS = "delta.dataSkippingStatsColumns"
 
 _UNREADABLE_FEATURES = frozenset({"deletionVectors", "columnMapping"})
 
@@ -91,6 +96,7 @@ class LakeTable:
         self._delta = delta
         self.last_metadata: Mapping[str, Any] = {}  # with our newest commit, as far as `expect_ours` has seen one
         self._checked: int | None = None  # up to this version nobody else changed rows
+        self.present: str | None = None  # version of the definition that new rows are computed by, where it is known
 
     @property
     def version(self) -> int:
@@ -110,6 +116,21 @@ class LakeTable:
     @property
     def _replay_id(self) -> str:
         return f"{self.id.app_id}.replay"
+
+    @property
+    def generation(self) -> int:
+        """How often Silver and quarantine were made anew; of a Gold table, which of Silver's it was computed from."""
+        return int(self._delta.transaction_version(self._generation_id) or 0)
+
+    @property
+    def _generation_id(self) -> str:
+        return f"{self.id.app_id}.generation"
+
+    @property
+    def definition(self) -> str | None:
+        """Version of the definition that all rows were computed by; None where nothing says so."""
+        metadata = self.last_metadata or (None if self.id.layer == "bronze" else self.commit_metadata()) or {}
+        return metadata.get("definition")
 
     def append(
         self,
@@ -145,6 +166,7 @@ class LakeTable:
         where: str | None,
         batch: int,
         metadata: Mapping[str, Any],
+        generation: int | None = None,
     ) -> None:
         """Replace the rows that meet `where` (all rows if None) in one commit; errors as for `append`.
 
@@ -153,9 +175,10 @@ class LakeTable:
             where: SQL condition over the table's columns.
             batch: Last batch the table contains afterwards; higher than before.
             metadata: What is recorded with the commit.
+            generation: The generation of Silver that they are computed from; None leaves that as it is.
         """
         self._expect_before(batch)
-        self._write(rows, batch, metadata, mode="overwrite", predicate=where)
+        self._write(rows, batch, metadata, generation=generation, mode="overwrite", predicate=where)
 
     def rewrite(
         self, rows: pa.Table | pa.RecordBatchReader, *, where: str, replay: int | None, metadata: Mapping[str, Any]
@@ -171,17 +194,73 @@ class LakeTable:
         batch = max(self.batch, replay or NO_BATCH)
         self._write(rows, batch, metadata, replay, mode="overwrite", predicate=where)
 
+    def recompute(
+        self, rows: pa.Table | pa.RecordBatchReader, *, batch: int, generation: int, metadata: Mapping[str, Any]
+    ) -> None:
+        """Replace all rows, and the columns by those of the new ones, in one commit; errors as for `append`.
+
+        Args:
+            rows: The new rows.
+            batch: Last batch the table contains afterwards, whatever it contained before.
+            generation: The generation of Silver that they are computed from.
+            metadata: What is recorded with the commit.
+        """
+        self._set_statistics(rows.schema)
+        how: dict[str, Any] = {"mode": "overwrite", "schema_mode": "overwrite", "predicate": "true"}  # as in `replace`
+        self._write(rows, batch, metadata, generation=generation, **how)
+
+    def take_over(
+        self, staged: LakeTable, *, batch: int, generation: int, metadata: Mapping[str, Any], replay: int | None = None
+    ) -> None:
+        """Replace all rows and the columns by those of a staged table, in one commit; errors as for `append`.
+
+        Args:
+            staged: The table whose files this one has afterwards, too.
+            batch: Last batch the table contains afterwards, whatever it contained before.
+            generation: Its generation afterwards.
+            metadata: What is recorded with the commit.
+            replay: Batch of the replay that it contains afterwards; None leaves that as it is.
+        """
+        self._set_statistics(staged.arrow_schema())
+        told = {self.id.app_id: batch, self._generation_id: generation}
+        told |= {} if replay is None else {self._replay_id: replay}
+        metadata = {"batch": batch, **metadata}
+        properties = self._properties(told, metadata)
+        # Nothing is read, so that delta-rs would see no conflict with a compaction, and keep what that has merged.
+        properties.max_commit_retries = 0
+        with table_errors(self.id, self.path):
+            self._delta.create_write_transaction(
+                [*link_files(staged.path, self.path)],
+                "overwrite",
+                staged._delta.schema(),
+                partition_by=list(PARTITIONING.get(self.id.layer, ())),
+                commit_properties=properties,
+            )
+        self.last_metadata = metadata
+
+    def _set_statistics(self, schema: pa.Schema) -> None:
+        """Let the log have statistics of the columns that the table is about to have."""
+        columns = ",".join(_statistics(schema))
+        if self.table_property(_STATISTICS) != columns:
+            self.set_table_property(_STATISTICS, columns)
+
     def _write(
         self,
         rows: pa.Table | pa.RecordBatchReader,
         batch: int,
         metadata: Mapping[str, Any],
         replay: int | None = None,
+        *,
+        generation: int | None = None,
         **how: Any,
     ) -> None:
         told = {self.id.app_id: batch, **({} if replay is None else {self._replay_id: replay})}
+        told |= {} if generation is None else {self._generation_id: generation}
         self._look_again()
-        properties = self._properties(told, {"batch": batch, **metadata})
+        brings = not isinstance(rows, pa.Table) or rows.num_rows > 0
+        definition = definition_with(self.definition, self.present, rows=brings)
+        metadata = {"batch": batch, **({} if definition is None else {"definition": definition}), **metadata}
+        properties = self._properties(told, metadata)
         layer = self.id.layer
         reach(f"{layer}.computed")
         batches = rows.to_batches() if isinstance(rows, pa.Table) else rows
@@ -195,6 +274,7 @@ class LakeTable:
                 commit_properties=properties,
                 **how,
             )
+        self.last_metadata = metadata
         if self._checked == self.version - 1:
             self._checked = self.version
         reach(f"{layer}.committed")
@@ -402,18 +482,21 @@ def open_or_create(source: EventSource, table: TableId, lake: Path, *, descripti
     """Open the newest version of a table, creating it empty where it does not exist.
 
     Raises:
-        TableError: The table can't be read or created, or lacks columns the definition has.
+        DefinitionChanged: The definition has other columns than the table, which another one made.
+        TableError: The table can't be read or created, or somebody changed its columns.
     """
-    schema = schema_of(source, table)
+    schema, present = schema_of(source, table), present_definition(source, table)
     opened = open_ours(table, lake)
     if opened is None:
         try:
-            return _create(table, lake, schema, description)
+            opened = _create(table, lake, schema, description)
         except TableError:
             opened = open_ours(table, lake)  # another writer may have made it meanwhile
             if opened is None:
                 raise
-    _check_columns(opened, schema)
+    if found := other_columns(opened.arrow_schema(), schema):
+        raise wrong_columns(table, opened.path, found, changed=opened.definition != present)
+    opened.present = present
     return opened
 
 
@@ -451,46 +534,6 @@ def _check_features(opened: LakeTable) -> None:
             meaning="nothing was read or written",
             remedy="drop the feature (`ALTER TABLE … DROP FEATURE …`) or use the engine that wrote the table",
         )
-
-
-def _check_columns(opened: LakeTable, schema: pa.Schema) -> None:
-    present = {field.name: field.type for field in opened.arrow_schema()}
-    wrong = [
-        f"{field.name} ({present.get(field.name, 'missing')} instead of {field.type})"
-        for field in schema
-        if not _same_type(present.get(field.name), field.type)
-    ]
-    if wrong or len(present) != len(schema):
-        extra = [f"{name} (not in the definition)" for name in present if name not in schema.names]
-        raise TableError(
-            f"The columns of table {opened.id.name} are not those of its definition.",
-            found=", ".join([*wrong, *extra]),
-            expected="the columns of the plugin's definition",
-            meaning="nothing was read or written; the table is as it was",
-            remedy=_rebuild(opened),
-        )
-
-
-def _rebuild(opened: LakeTable) -> str:
-    if opened.id.layer == "bronze":
-        return "undo the change: Bronze has the same columns in every version, and nothing else has its records"
-    later = "silver, quarantine and gold" if opened.id.layer != "gold" else f"gold/{opened.id.table}"
-    return f"undo the change, or delete {later} of {opened.id.source} in the lake and refresh: Bronze has every record"
-
-
-def _same_type(present: pa.DataType | None, expected: pa.DataType) -> bool:
-    if present is None:
-        return False
-    return bool(present.equals(expected)) or _shape(present) == _shape(expected)
-
-
-def _shape(kind: pa.DataType) -> object:
-    # List items are named `element` in Delta and `item` in Arrow, and nullability may be wider.
-    if pa.types.is_list(kind):
-        return ["list", _shape(kind.value_type)]
-    if pa.types.is_struct(kind):
-        return {field.name: _shape(field.type) for field in kind}
-    return str(kind)
 
 
 def _own_metadata(commit: Mapping[str, Any]) -> dict[str, Any] | None:

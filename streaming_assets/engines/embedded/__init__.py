@@ -18,11 +18,22 @@ from streaming_assets.engines.embedded.failures import explained
 from streaming_assets.engines.embedded.gold import Aggregator
 from streaming_assets.engines.embedded.gold_audit import audit_gold
 from streaming_assets.engines.embedded.offsets import audit_offsets
+from streaming_assets.engines.embedded.rebuild import Rebuilder
 from streaming_assets.engines.embedded.replay import replay
 from streaming_assets.engines.embedded.rows import RowAuditor
 from streaming_assets.engines.embedded.silver import Refiner
 from streaming_assets.engines.embedded.values import audit_values
-from streaming_assets.engines.protocol import Aggregated, Ingested, IngestPlan, Limits, Refined, Replayed, Selection
+from streaming_assets.engines.protocol import (
+    Aggregated,
+    Ingested,
+    IngestPlan,
+    Limits,
+    Rebuilt,
+    Refined,
+    Replayed,
+    Selection,
+    Staged,
+)
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.lake import layout
 from streaming_assets.lake.tables import NO_BATCH, DataFile, open_table
@@ -73,16 +84,24 @@ class EmbeddedEngine:
     def refine(self, source: EventSource) -> Iterator[Refined]:
         """See `Engine.refine`."""
         with explained(source):
-            yield from self._refiner(source).run()
+            refiner = self._refiner(source)
+            Rebuilder(refiner).finish()
+            yield from refiner.run()
+
+    def rebuild(self, source: EventSource) -> Iterator[Staged | Rebuilt]:
+        """See `Engine.rebuild`."""
+        with explained(source):
+            yield from Rebuilder(self._refiner(source)).run()
 
     def replay(self, source: EventSource, selection: Selection) -> Iterator[Replayed]:
         """See `Engine.replay`."""
         with explained(source):
             yield from replay(self._refiner(source), selection)
 
-    def aggregate(self, source: EventSource, table: GoldTable) -> Aggregated | None:
+    def aggregate(self, source: EventSource, table: GoldTable, *, rebuild: bool = False) -> Aggregated | None:
         """See `Engine.aggregate`."""
-        return self._over_whole_tables(source, self._aggregator(source, table).run)
+        aggregator = self._aggregator(source, table)
+        return self._over_whole_tables(source, lambda: aggregator.run(rebuild=rebuild))
 
     def audit(self, source: EventSource, *, after: int = NO_BATCH, upto: int | None = None) -> Audit:
         """See `Engine.audit`."""

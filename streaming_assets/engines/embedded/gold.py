@@ -22,9 +22,11 @@ from streaming_assets.engines.ranges import KeyRange, TimeRange, key_ranges, win
 from streaming_assets.engines.sql import DUCKDB, transpile
 from streaming_assets.errors import PluginError
 from streaming_assets.lake import layout
+from streaming_assets.lake.columns import other_columns
 from streaming_assets.lake.order import expect_not_ahead
 from streaming_assets.lake.schemas import gold_schema, silver_schema
 from streaming_assets.lake.tables import NO_BATCH, DataFile, LakeTable, open_or_create, open_ours, open_table
+from streaming_assets.versions import gold_version
 from streaming_assets.windows import window_length
 
 _PIECE = 100_000
@@ -44,22 +46,43 @@ class Aggregator:
     lake: Path
     """Folder of the tables."""
 
-    def run(self) -> Aggregated | None:
+    def run(self, *, rebuild: bool = False) -> Aggregated | None:
         """Bring the table up to Silver's batch; see `Engine.aggregate`."""
         silver = open_ours(layout.silver(self.source), self.lake)
         if silver is None:
             return None
         identity = layout.gold(self.source, self.table)
+        gold = open_table(identity, self.lake)
+        if gold is not None and (rebuild or self._is_of_another(gold, silver)):
+            return self._compute_anew(gold, silver)
         gold = open_or_create(self.source, identity, self.lake, description=self.table.description)
         expect_not_ahead(gold, silver)
         if gold.batch == silver.batch:
             return None
         files = silver.files()
         if not files or gold.batch == NO_BATCH or not (self.table.window or self.table.per):
-            return self._commit(gold, silver.batch, self._all(files))
+            return self._commit(gold, silver, self._all(files))
         if self.table.window:
             return self._replace_windows(gold, silver, files)
         return self._replace_keys(gold, silver, files)
+
+    def _is_of_another(self, gold: LakeTable, silver: LakeTable) -> bool:
+        """Tell whether the table was computed by another definition, or from a Silver that was made anew since."""
+        gold.expect_ours()
+        stored = gold.definition
+        if stored is None:  # it is older than these versions; its columns are all there is to go by
+            return bool(other_columns(gold.arrow_schema(), gold_schema(self.table)))
+        return stored != gold_version(self.table) or gold.generation != silver.generation
+
+    def _compute_anew(self, gold: LakeTable, silver: LakeTable) -> Aggregated:
+        """Compute the whole table, and give it the columns of the present definition, in one commit."""
+
+        def write(rows: pa.RecordBatchReader) -> None:
+            metadata = {"definition": gold_version(self.table)}
+            gold.recompute(rows, batch=silver.batch, generation=silver.generation, metadata=metadata)
+
+        rows = self._written(self._all(silver.files()), write)
+        return Aggregated(table=self.table.name, batch=silver.batch, rows=rows, ranges=None)
 
     def _all(self, files: Sequence[DataFile]) -> Iterator[str]:
         return self._spans(files) if self.table.window else self._once(files)
@@ -80,7 +103,7 @@ class Aggregator:
         times = " OR ".join(_between("event_time", each.start, each.end, _timestamp) for each in ranges)
         queries = self._spans([file for file in files if _overlaps(file, ranges)], times or "false")
         where = " OR ".join(_between("window_start", each.start, each.end, _delta_time) for each in ranges)
-        return self._commit(gold, silver.batch, queries, where, len(ranges))
+        return self._commit(gold, silver, queries, where, len(ranges))
 
     def _replace_keys(self, gold: LakeTable, silver: LakeTable, files: Sequence[DataFile]) -> Aggregated:
         key = self.table.per or ""
@@ -92,7 +115,7 @@ class Aggregator:
         ranges = key_ranges(touched, [file.low[key] for file in stored if file.low.get(key) is not None])
         covered = " OR ".join(_key_condition(key, each) for each in ranges)
         queries = self._touched_keys(files, self._with_untouched(stored, key, covered))
-        return self._commit(gold, silver.batch, queries, covered, len(ranges))
+        return self._commit(gold, silver, queries, covered, len(ranges))
 
     def _touched_keys(self, files: Sequence[DataFile], query: str) -> Iterator[str]:
         key = name(self.table.per or "")
@@ -114,20 +137,30 @@ class Aggregator:
         return f"SELECT * FROM computed UNION ALL BY NAME {untouched} ORDER BY {name(key)}"
 
     def _commit(
-        self, gold: LakeTable, batch: int, queries: Iterator[str], where: str | None = None, ranges: int | None = None
+        self,
+        gold: LakeTable,
+        silver: LakeTable,
+        queries: Iterator[str],
+        where: str | None = None,
+        ranges: int | None = None,
     ) -> Aggregated:
         """Replace the rows that meet `where` (None: all rows) by those of the queries, in one commit."""
         metadata = {} if ranges is None else {"ranges": ranges}
 
         def write(rows: pa.RecordBatchReader) -> None:
             if where == "":  # no window or key is touched: only the batch moves on
-                gold.append(rows, batch=batch, metadata=metadata)
+                gold.append(rows, batch=silver.batch, metadata=metadata)
             else:
-                gold.replace(rows, where=where, batch=batch, metadata=metadata)
+                generation = silver.generation
+                gold.replace(rows, where=where, batch=silver.batch, generation=generation, metadata=metadata)
 
+        rows = self._written(queries, write)
+        return Aggregated(table=self.table.name, batch=silver.batch, rows=rows, ranges=ranges)
+
+    def _written(self, queries: Iterator[str], write: Callable[[pa.RecordBatchReader], None]) -> int:
+        """Write the rows of queries while they are computed; return their number."""
         with closing(self._pieces(queries)) as pieces:  # a result left open would keep the connection from all else
-            rows = write_while_computing(pieces, gold_schema(self.table), write)
-        return Aggregated(table=self.table.name, batch=batch, rows=rows, ranges=ranges)
+            return write_while_computing(pieces, gold_schema(self.table), write)
 
     def _pieces(self, queries: Iterator[str]) -> Generator[pa.RecordBatch]:
         schema = gold_schema(self.table)

@@ -46,6 +46,8 @@ class Refiner:
     """How much is refined at once."""
     largest: int
     """Longest value, in bytes, that the native check looks at; `fitting` decides about longer ones one by one."""
+    staging: Path | None = None
+    """Folder of the tables in which Silver and quarantine are made anew; None: they are those of the lake."""
 
     def run(self) -> Iterator[Refined]:
         """Refine what is new; see `Engine.refine`."""
@@ -53,9 +55,10 @@ class Refiner:
         bronze = open_ours(layout.bronze(source), self.lake)
         if bronze is None:
             return
-        silver = open_or_create(source, layout.silver(source), self.lake, description=source.silver.description)
+        into = self.staging or self.lake
+        silver = open_or_create(source, layout.silver(source), into, description=source.silver.description)
         quarantine = open_or_create(
-            source, layout.quarantine(source), self.lake, description=f"{source.title}: records that do not fit"
+            source, layout.quarantine(source), into, description=f"{source.title}: records that do not fit"
         )
         for table in (silver, quarantine):
             expect_not_ahead(table, bronze)

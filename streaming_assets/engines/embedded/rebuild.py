@@ -1,0 +1,171 @@
+"""Silver and quarantine made anew from all of Bronze, beside the old ones, which they then replace.
+
+Both tables are first made complete in a staging by the ordinary refiner. Then each takes the place of the old one
+in one commit, Silver first, and says its generation in it. So a Silver of a newer generation than quarantine tells
+that a run ended between the two, and whatever refines next finishes that before it does anything else. Gold
+tables say which generation of Silver they are computed from, and follow.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from streaming_assets.engines.embedded.silver import Refiner
+from streaming_assets.engines.protocol import Rebuilt, Staged
+from streaming_assets.errors import EngineError, TableError
+from streaming_assets.faults import reach
+from streaming_assets.lake import layout
+from streaming_assets.lake.layout import TableId
+from streaming_assets.lake.remedies import refresh
+from streaming_assets.lake.staging import Staging, begin_staging, discard_staging, find_staging
+from streaming_assets.lake.tables import LakeTable, open_or_create, open_ours, open_table
+from streaming_assets.versions import silver_version
+
+_GIB = 2**30
+
+
+@dataclass
+class Rebuilder:
+    """Makes Silver and quarantine of one source anew."""
+
+    refiner: Refiner
+    """Refines the source."""
+
+    def run(self) -> Iterator[Staged | Rebuilt]:
+        """Make both tables anew; see `Engine.rebuild`.
+
+        Raises:
+            EngineError: There is not enough disk space.
+            TableError: Bronze can't be read, or a table not be written.
+        """
+        done = self._finish()
+        if done is not None:
+            yield done
+            return
+        bronze = open_ours(layout.bronze(self.refiner.source), self.refiner.lake)
+        if bronze is None:
+            return
+        staging = self._begun() or self._begin()
+        self._expect_space(staging, bronze)
+        yield from self._stage(staging, bronze)
+        reach("rebuild.staged")
+        yield self._swap(staging)
+
+    def finish(self) -> None:
+        """Finish what a run that ended has left; a rebuild that is not complete is left to the next one.
+
+        Raises:
+            TableError: Silver and quarantine do not belong together, and nothing is staged that would mend it.
+        """
+        self._finish()
+        silver, quarantine = self._generations()
+        if silver != quarantine:
+            raise self._torn(silver, quarantine)
+
+    def _finish(self) -> Rebuilt | None:
+        source, lake = self.refiner.source, self.refiner.lake
+        staging = find_staging(source, lake)
+        silver, quarantine = self._generations()
+        if staging is not None and staging.generation == silver != quarantine:
+            return self._swap(staging)
+        if staging is None or staging.generation <= silver or staging.definition != silver_version(source):
+            discard_staging(source, lake)
+            return None
+        return self._swap(staging) if self._is_complete(staging) else None
+
+    def _is_complete(self, staging: Staging) -> bool:
+        """Tell whether the staged tables contain all that those of the lake do."""
+        staged, silver = self._open("silver", staging), self._open("silver")
+        if staged is None or not staged.batch or self._open("quarantine", staging) is None:
+            return False
+        return staged.batch >= (silver.batch if silver else 0)
+
+    def _begun(self) -> Staging | None:
+        # What `_finish` has left is of the present definition, and of a generation to come.
+        return find_staging(self.refiner.source, self.refiner.lake)
+
+    def _begin(self) -> Staging:
+        source = self.refiner.source
+        generation = max(self._generations()) + 1
+        return begin_staging(source, self.refiner.lake, definition=silver_version(source), generation=generation)
+
+    def _expect_space(self, staging: Staging, bronze: LakeTable) -> None:
+        """Refuse to begin what the disk can't hold: the new tables will be about as large as the old ones."""
+        old = [_size(self._open(layer)) for layer in ("silver", "quarantine")]
+        staged = sum(_size(self._open(layer, staging)) for layer in ("silver", "quarantine"))
+        needed = (sum(old) or _size(bronze)) - staged
+        free = shutil.disk_usage(staging.lake).free
+        if needed > free:
+            raise EngineError(
+                f"There is not enough disk space to make Silver of {self.refiner.source.name} anew.",
+                found=f"{free / _GIB:.1f} GiB free in {staging.lake}",
+                expected=f"about {needed / _GIB:.1f} GiB: the old tables stay until the new ones are complete, and "
+                "until the retention of files is over",
+                meaning="the tables are as they were; what was made anew so far is kept",
+                remedy=f"free disk space, then run {refresh(bronze.id, '--rebuild', 'silver')} again: it goes on where "
+                "it was",
+            )
+
+    def _stage(self, staging: Staging, bronze: LakeTable) -> Iterator[Staged]:
+        staged = self._open("silver", staging)
+        files = bronze.files(newer_than=staged.batch) if staged else bronze.files()
+        total = bronze.rows()
+        records = total - sum(file.records for file in files)
+        for step in replace(self.refiner, staging=staging.lake).run():
+            records += step.records
+            yield Staged(batch=step.batch, records=min(records, total), total=total)
+
+    def _swap(self, staging: Staging) -> Rebuilt:
+        """Let the staged tables take their places, as far as they have not yet."""
+        source, lake = self.refiner.source, self.refiner.lake
+        silver, quarantine = (self._staged(layer, staging) for layer in ("silver", "quarantine"))
+        upto = max(silver.batch, quarantine.batch)
+        for staged, batch in ((silver, silver.batch), (quarantine, upto)):
+            table = open_table(staged.id, lake) or open_or_create(source, staged.id, lake)
+            if table.generation == staging.generation:
+                continue
+            table.take_over(
+                staged,
+                batch=batch,
+                generation=staging.generation,
+                metadata={"definition": staging.definition, "rebuilt": staged.rows()},
+                # Whatever a replay brought to the old Silver, nothing is left to be told to the new quarantine.
+                replay=upto if staged is quarantine else None,
+            )
+            reach("rebuild.swapped")
+        rebuilt = Rebuilt(
+            batch=silver.batch, generation=staging.generation, silver=silver.rows(), quarantined=quarantine.rows()
+        )
+        discard_staging(source, lake)
+        return rebuilt
+
+    def _staged(self, layer: layout.Layer, staging: Staging) -> LakeTable:
+        table = self._open(layer, staging)
+        if table is None:
+            raise self._torn(*self._generations())
+        return table
+
+    def _open(self, layer: layout.Layer, staging: Staging | None = None) -> LakeTable | None:
+        lake = staging.lake if staging else self.refiner.lake
+        return open_table(TableId(self.refiner.source.name, layer), lake)
+
+    def _generations(self) -> tuple[int, int]:
+        """Return the generations of Silver and quarantine."""
+        silver, quarantine = self._open("silver"), self._open("quarantine")
+        return (silver.generation if silver else 0, quarantine.generation if quarantine else 0)
+
+    def _torn(self, silver: int, quarantine: int) -> TableError:
+        source = self.refiner.source
+        return TableError(
+            f"Silver and quarantine of {source.name} do not belong together.",
+            found=f"generation {silver} of Silver, generation {quarantine} of quarantine",
+            expected="the same generation: both are made anew together",
+            meaning="records may be in both tables, or in neither; nothing was read or written, and Bronze has all",
+            remedy=f"{refresh(layout.silver(source), '--rebuild', 'silver')}, which makes both from Bronze",
+        )
+
+
+def _size(table: LakeTable | None) -> int:
+    return sum(file.size for file in table.files()) if table else 0
