@@ -32,14 +32,20 @@ class Position:
     """Id of the topic, which changes when a topic is deleted and created again; None likewise."""
     starts: Mapping[int, int] = field(default_factory=dict)
     """First offset that Bronze was filled from, by partition; a partition that is not here is not known to have one."""
+    last: Mapping[int, tuple[int, str]] = field(default_factory=dict)
+    """Offset and fingerprint of the last record that Bronze has of a partition, where they are known."""
 
     def encode(self) -> dict[str, int]:
         """Return the position as it is recorded in a commit: `<cluster id>/<topic id>/<partition>` to offset."""
         return self._encode(self.next_offsets)
 
     def metadata(self) -> dict[str, Any]:
-        """Return what every Bronze commit records of the position: `positions`, and the `starts` of the partitions."""
-        return {"positions": self.encode(), **({"starts": self._encode(self.starts)} if self.starts else {})}
+        """Return what every Bronze commit records of the position: `positions`; `starts` and `last` where known."""
+        return {
+            "positions": self.encode(),
+            **({"starts": self._encode(self.starts)} if self.starts else {}),
+            **({"last": {str(one): list(record) for one, record in sorted(self.last.items())}} if self.last else {}),
+        }
 
     def _encode(self, offsets: Mapping[int, int]) -> dict[str, int]:
         return {f"{self.cluster_id}/{self.topic_id}/{one}": offset for one, offset in sorted(offsets.items())}
@@ -53,7 +59,7 @@ def read_position(bronze: LakeTable) -> Position:
     """Return the position recorded in Bronze, or recomputed from its rows where the log no longer tells."""
     metadata = bronze.commit_metadata()
     if metadata is not None and "positions" in metadata:
-        return _decode(metadata["positions"], metadata.get("starts", {}))
+        return _decode(metadata)
     if not bronze.files():
         return START
     topic = json.loads(bronze.table_property(TOPIC_PROPERTY) or "{}")
@@ -82,11 +88,17 @@ def record_topic(bronze: LakeTable, position: Position) -> None:
         bronze.set_table_property(TOPIC_PROPERTY, topic)
 
 
-def _decode(positions: Mapping[str, Any], starts: Mapping[str, Any]) -> Position:
+def _decode(metadata: Mapping[str, Any]) -> Position:
     cluster_id = topic_id = None
-    for key in positions:
+    for key in metadata["positions"]:
         cluster_id, topic_id, _ = key.rsplit("/", 2)
-    return Position(_by_partition(positions), cluster_id, topic_id, _by_partition(starts))
+    return Position(
+        _by_partition(metadata["positions"]),
+        cluster_id,
+        topic_id,
+        _by_partition(metadata.get("starts", {})),
+        {int(partition): (offset, told) for partition, (offset, told) in metadata.get("last", {}).items()},
+    )
 
 
 def _by_partition(offsets: Mapping[str, Any]) -> dict[int, int]:

@@ -53,6 +53,21 @@ def plan_ingest(
     return IngestPlan(source=source, start=start, end=end, first_batch=first_batch, accepting=accepting)
 
 
+def plan_again(error: TopicChanged, source: EventSource, connection: Connection, lake: Path) -> IngestPlan | None:
+    """Plan to go on after a topic refused its records to a run that read it; None if there is nothing left.
+
+    Raises:
+        TopicChanged: What happened to the topic, with the ways out.
+        BrokerError: Kafka can't be asked.
+        TableError: Bronze can't be read.
+    """
+    plan = plan_ingest(source, connection, lake)
+    if type(error) is not TopicChanged:
+        error.remedy = _ways_out(type(error), source, lake)
+        raise error
+    return plan
+
+
 def was_read(source: EventSource, lake: Path) -> bool:
     """Tell whether Bronze has a position: its topic must be there, and is not to be created.
 
@@ -82,7 +97,8 @@ def _start(state: TopicState, reached: Reached, position: Position) -> Position:
     next_offsets = reached.next_in(state)
     new = {partition: offset for partition, offset in next_offsets.items() if partition not in position.next_offsets}
     past = {partition: low for partition, (_, low) in overtaken(state, reached).items()}
-    return Position({**next_offsets, **past}, state.cluster_id, state.topic_id, {**new, **position.starts})
+    kept = {one: record for one, record in position.last.items() if record[0] >= state.low[one]}
+    return Position({**next_offsets, **past}, state.cluster_id, state.topic_id, {**new, **position.starts}, kept)
 
 
 def _accepted(state: TopicState, reached: Reached, found: Break | None) -> tuple[AcceptedLoss, ...]:
@@ -99,13 +115,13 @@ def _error(found: Break, source: EventSource, lake: Path) -> TopicChanged:
         found=found.found,
         expected=found.expected,
         meaning=found.meaning,
-        remedy=_ways_out(found, source, lake),
+        remedy=_ways_out(found.kind, source, lake),
     )
 
 
-def _ways_out(found: Break, source: EventSource, lake: Path) -> str:
+def _ways_out(kind: type[TopicChanged], source: EventSource, lake: Path) -> str:
     refresh = f"streaming-assets refresh {source.name}"
-    if found.kind is RetentionOvertook:
+    if kind is RetentionOvertook:
         return (
             f"to go on after them, with the loss recorded in Bronze: `{refresh} --accept-loss`; so that it does not "
             "happen again, refresh more often than the topic's `retention.ms` deletes"
@@ -114,7 +130,7 @@ def _ways_out(found: Break, source: EventSource, lake: Path) -> str:
     anew = f"`mv {shlex.quote(str(folder))} {shlex.quote(f'{folder}.before')} && {refresh}`"
     back = (
         "let STREAMING_ASSETS_KAFKA_BOOTSTRAP_SERVERS name the old cluster"
-        if found.kind is ClusterChanged
+        if kind is ClusterChanged
         else "bring the topic back as it was"
     )
     return (

@@ -172,9 +172,9 @@ def drain(flow, during):
 
 @pytest.fixture
 def on_own_broker(own_broker, flow_factory, kafka_of):
-    """A source on a broker of its own, with 4,000 records and batches so small that hardly any is read ahead."""
-    flow = flow_factory("github_events", own_broker.connection, batch_bytes=20_000)
-    kafka_of(flow).produce({"value": b"%d" % number + b"x" * 1_000, "partition": number % 4} for number in range(4_000))
+    """A source on a broker of its own, with 8,000 records and batches so small that hardly any is read ahead."""
+    flow = flow_factory("github_events", own_broker.connection, batch_bytes=65_536)
+    kafka_of(flow).produce({"value": b"%d" % number + b"x" * 1_000, "partition": number % 4} for number in range(8_000))
     return flow
 
 
@@ -194,7 +194,7 @@ def test_broker_that_restarts_in_mid_drain_costs_no_record(own_broker, on_own_br
     assert error is None or "nothing was lost" in str(error) or "A request to Kafka failed" in str(error)
     on_own_broker.refresh()
     assert records(on_own_broker) == kafka_of(on_own_broker).records()
-    assert len(records(on_own_broker)) == 4_000
+    assert len(records(on_own_broker)) == 8_000
 
 
 @pytest.mark.long
@@ -205,7 +205,7 @@ def test_broker_that_stays_away_ends_the_refresh(own_broker, on_own_broker, kafk
     assert isinstance(error, BrokerError)
     assert own_broker.connection.bootstrap_servers in error.found
     assert "see that the cluster runs" in error.remedy
-    assert 0 < len(records(on_own_broker)) < 4_000
+    assert 0 < len(records(on_own_broker)) < 8_000
     own_broker.start()
     on_own_broker.refresh()
     assert records(on_own_broker) == kafka_of(on_own_broker).records()

@@ -351,6 +351,52 @@ def test_topic_restored_from_a_backup_is_truncated(own_broker, flow_factory, kaf
     assert anew(flow) in error.remedy
 
 
+@pytest.mark.long
+def test_topic_that_lost_records_and_got_as_many_others_is_truncated(own_broker, flow_factory, kafka_of, tmp_path):
+    """Where others have the offsets of lost records already, the last record that Bronze has gives it away."""
+    flow = flow_factory("github_events", own_broker.connection)
+    kafka = kafka_of(flow)
+    kafka.produce(values(50))
+    own_broker.stop()
+    own_broker.save(tmp_path / "backup")
+    own_broker.start()
+    kafka.produce(values(30))
+    list(refresh(flow))
+    own_broker.stop()
+    own_broker.restore(tmp_path / "backup")
+    own_broker.start()
+    kafka.produce(values(60, b"other"))
+
+    error = refused(flow, TopicTruncated, accept_loss=True)
+
+    assert error.summary == f"Topic {flow.source.topic.name} has another record in a place that Bronze has read."
+    assert error.found == "another record at offset 79 of partition 0"
+    assert anew(flow) in error.remedy
+
+
+def test_other_record_in_the_last_place_is_refused(flow, kafka):
+    """A record that is not the one Bronze has in its place is refused, with the way to begin anew."""
+    kafka.produce(values(40))
+    list(refresh(flow))
+    plant(flow, last={0: (39, "another")})
+    kafka.produce(values(10))
+    error = refused(flow, TopicTruncated)
+    assert error.found == "another record at offset 39 of partition 0"
+    assert "which of those were missed can't be told" in error.meaning
+    assert anew(flow) in error.remedy
+
+
+def test_last_record_may_be_deleted(flow, kafka):
+    """Where retention took the last record that Bronze has, and no other, reading goes on."""
+    kafka.produce(values(40))
+    list(refresh(flow))
+    before = records(flow)
+    kafka.delete_before({0: 40})
+    kafka.produce(values(10))
+    list(refresh(flow))
+    assert records(flow) == before + kafka.records()
+
+
 def test_added_partitions_are_read_from_their_beginning(flow, kafka):
     """Partitions that a topic gets later are read whole, those before go on."""
     kafka.produce(values(40))

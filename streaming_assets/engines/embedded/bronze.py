@@ -12,12 +12,13 @@ import pyarrow as pa
 from streaming_assets.engines.protocol import Ingested, IngestPlan, Limits
 from streaming_assets.errors import ConcurrentWrite
 from streaming_assets.kafka.connection import Connection
-from streaming_assets.kafka.consumer import RecordReader
+from streaming_assets.kafka.consumer import RecordBatch, RecordReader
+from streaming_assets.kafka.overlap import Overlap, last_records
 from streaming_assets.kafka.topics import TopicWatch
 from streaming_assets.lake import layout
 from streaming_assets.lake.losses import METADATA as ACCEPTED_LOSS
 from streaming_assets.lake.losses import record_losses
-from streaming_assets.lake.positions import record_topic
+from streaming_assets.lake.positions import Position, record_topic
 from streaming_assets.lake.schemas import BRONZE
 from streaming_assets.lake.tables import LakeTable, open_or_create
 
@@ -46,21 +47,30 @@ def _accept(plan: IngestPlan, bronze: LakeTable) -> Ingested:
 
 
 def _copy(plan: IngestPlan, bronze: LakeTable, connection: Connection, limits: Limits) -> Iterator[Ingested]:
-    topic = plan.source.topic.name
-    start = {partition: plan.start.next_offsets[partition] for partition in plan.end}
+    topic, position = plan.source.topic.name, plan.start
+    overlap = Overlap(topic, {partition: position.next_offsets[partition] for partition in plan.end}, position.last)
+    watch = TopicWatch(connection, topic, str(position.topic_id))
     batch = bronze.batch + 1
-    watch = TopicWatch(connection, topic, str(plan.start.topic_id))
-    with RecordReader(connection, topic, start, plan.end, max_records=limits.records, max_bytes=limits.bytes) as reader:
-        offsets = dict(plan.start.next_offsets)
-        for records in reader:
-            offsets |= records.next_offsets
-            position = replace(plan.start, next_offsets=dict(offsets))
+    with RecordReader(
+        connection, topic, overlap.begin, plan.end, max_records=limits.records, max_bytes=limits.bytes
+    ) as reader:
+        for records in map(overlap.new, reader):
+            before, position = position, _after(position, records)
+            if position == before:  # there was nothing but what was read before
+                continue
             rows = _bronze_rows(records.table, batch)
-            metadata = {"records": rows.num_rows, **position.metadata()}
             watch.confirm()
-            bronze.append(rows, batch=batch, metadata=metadata)
+            bronze.append(rows, batch=batch, metadata={"records": rows.num_rows, **position.metadata()})
             yield Ingested(batch=batch, records=rows.num_rows, position=position)
             batch += 1
+
+
+def _after(position: Position, records: RecordBatch) -> Position:
+    return replace(
+        position,
+        next_offsets={**position.next_offsets, **records.next_offsets},
+        last={**position.last, **last_records(records.table)},
+    )
 
 
 def _expect_batch(bronze: LakeTable, expected: int) -> None:
