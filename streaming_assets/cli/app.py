@@ -117,8 +117,40 @@ def refresh(
 
 
 @app.command()
-def tables(sources: Sources = None, as_json: Json = False) -> None:
+def replay_quarantine(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The source whose plugin was mended.")],
+    reason: Annotated[str | None, typer.Option(metavar="R", help="Only records with this reason.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="T", help="Only records read from Kafka since then: RFC 3339, or a span like 2h or 1d."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Send quarantined records through the present plugin; what fits now moves to Silver and Gold, exactly once."""
+    from streaming_assets.cli.commands.replay_quarantine import replay_quarantine as run
+
+    run(source, reason=reason, since=since, as_json=as_json)
+
+
+@app.command()
+def tables(
+    sources: Sources = None,
+    quarantine: Annotated[
+        bool, typer.Option("--quarantine", help="Show why records are in quarantine, and the newest of each kind.")
+    ] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="With --quarantine: show how the values begin, personal data and all.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """List the tables: rows, size, version, last batch, age."""
+    if raw and not quarantine:
+        raise typer.BadParameter("--raw is given with --quarantine")
+    if quarantine:
+        from streaming_assets.cli.commands.quarantine import quarantine as show
+
+        show(sources or [], raw=raw, as_json=as_json)
+        return
     from streaming_assets.cli.commands.tables import tables as run
 
     run(sources or [], as_json=as_json)

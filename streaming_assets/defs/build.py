@@ -11,6 +11,7 @@ from streaming_assets.contract import EventSource
 from streaming_assets.defs.assets import source_assets
 from streaming_assets.defs.checks import recompute_check
 from streaming_assets.defs.jobs import maintenance_job, maintenance_schedule, refresh_job
+from streaming_assets.defs.replay import replay_job
 from streaming_assets.defs.resources import runtime_resource
 from streaming_assets.defs.sensors import lag_sensor
 from streaming_assets.defs.translator import Translator
@@ -46,7 +47,7 @@ def source_definitions(source: EventSource, settings: Settings) -> dg.Definition
     return dg.Definitions(
         assets=source_assets(translator),
         asset_checks=[recompute_check(translator, table) for table in source.gold],
-        jobs=[refresh, maintenance],
+        jobs=[refresh, maintenance, replay_job(translator)],
         sensors=[lag_sensor(translator, refresh)],
         schedules=[maintenance_schedule(maintenance)],
     )

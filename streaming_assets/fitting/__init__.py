@@ -6,7 +6,7 @@ comes here, and what is said here holds: reason, JSON path and detail stand in t
 
 from __future__ import annotations
 
-from streaming_assets.fitting.fitter import CLOCK_TOLERANCE, Fitter
+from streaming_assets.fitting.fitter import CLOCK_TOLERANCE, Fitter, shown_detail
 from streaming_assets.fitting.paths import is_required, lookup
 from streaming_assets.fitting.reading import MAX_DEPTH
 from streaming_assets.fitting.times import TIMESTAMP_PATTERN
@@ -22,4 +22,5 @@ __all__ = [
     "Reason",
     "is_required",
     "lookup",
+    "shown_detail",
 ]

@@ -39,15 +39,9 @@ class Fitter:
             event_id = self._event_id(event)
             event_time = self._event_time(event, seen_at)
         except MisfitError as error:
-            return self._masked(error.misfit)
+            misfit = error.misfit
+            return replace(misfit, detail=shown_detail(self._schema, misfit.field, misfit.detail))
         return Fit(event=event, event_id=event_id, event_time=event_time)
-
-    def _masked(self, misfit: Misfit) -> Misfit:
-        """Keep what a pseudonymous field holds out of the detail, which people read and pass on."""
-        path = re.sub(r"\[[0-9]+\]", "", (misfit.field or "").removeprefix("$."))
-        if path not in self._schema.pseudonymous:
-            return misfit
-        return replace(misfit, detail="what was found is not shown, as the field is pseudonymous")
 
     def _check_rules(self, event: dict[str, Any]) -> None:
         for rule, pattern in zip(self._schema.rules, self._patterns, strict=True):
@@ -74,6 +68,18 @@ class Fitter:
             detail = f"found {event_time.isoformat()}, expected at most a day after {seen_at.isoformat()}"
             refuse(Reason.EVENT_TIME_IN_FUTURE, f"$.{path}", detail)
         return event_time
+
+
+def shown_detail(schema: EventSchema, field: str | None, detail: str) -> str:
+    """Keep what a pseudonymous field holds out of a detail, which people read and pass on.
+
+    Args:
+        schema: The schema.
+        field: JSON path of the field, None for the record as a whole.
+        detail: What was found and what was expected.
+    """
+    path = re.sub(r"\[[0-9]+\]", "", (field or "").removeprefix("$."))
+    return "what was found is not shown, as the field is pseudonymous" if path in schema.pseudonymous else detail
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from streaming_assets.contract import EventSource, GoldTable
-from streaming_assets.engines.protocol import Aggregated, Engine, Ingested, Refined
+from streaming_assets.engines.protocol import Aggregated, Engine, Ingested, Refined, Replayed, Selection
 from streaming_assets.errors import TopicChanged
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.kafka.topics import ensure_topic
@@ -18,6 +18,9 @@ from streaming_assets.settings import Settings
 
 Step = Ingested | Refined | Aggregated | Undone
 """One commit, or two where Silver and quarantine go together."""
+
+ReplayStep = Refined | Replayed | Aggregated
+"""The same of a replay; a slice of it makes up to three commits."""
 
 
 class SourceRefresh:
@@ -82,6 +85,25 @@ class SourceRefresh:
         """Refresh one Gold table alone; raises as `run`."""
         with self._lock():
             yield from self._aggregate(table)
+
+    def replay(self, selection: Selection) -> Iterator[ReplayStep]:
+        """Send quarantined records through the plugin as it is now, and what fits on to all Gold tables.
+
+        Silver is brought up to Bronze before, because a replay takes the batch after Bronze's last one. It may end at
+        any moment: the next replay, or refresh, goes on where this one was.
+
+        Args:
+            selection: Which records.
+
+        Raises:
+            TableBusy: Another process on this machine refreshes the source and does not finish in time.
+            StreamingAssetsError: What went wrong; everything committed before stays and is not done again.
+        """
+        with self._lock():
+            yield from self._engine.refine(self.source)
+            yield from self._engine.replay(self.source, selection)
+            for table in self.source.gold:
+                yield from self._aggregate(table)
 
     def _ingest(self) -> Iterator[Ingested]:
         if self._connection is None:

@@ -92,12 +92,12 @@ def test_checks(graph):
 
 
 def test_jobs_sensors_and_schedules(definitions):
-    """Each source has a refresh with a lag sensor, and a maintenance with an hourly schedule, all switched on."""
+    """Each source has a refresh with a lag sensor, a maintenance with an hourly schedule, and a replay; all on."""
     repository = definitions.get_repository_def()
     jobs = {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")}
     sensors = {each.name: (each.job_name, each.default_status.value) for each in repository.sensor_defs}
     schedules = {each.name: (each.job_name, each.default_status.value) for each in repository.schedule_defs}
-    assert jobs == {f"{what}_{source}" for what in ("refresh", "maintain") for source in GRAPH}
+    assert jobs == {f"{what}_{source}" for what in ("refresh", "maintain", "replay_quarantine") for source in GRAPH}
     assert sensors == {f"{source}_lag": (f"refresh_{source}", "RUNNING") for source in GRAPH}
     assert schedules == {f"maintain_{source}_hourly": (f"maintain_{source}", "RUNNING") for source in GRAPH}
 

@@ -17,8 +17,9 @@ from streaming_assets.engines.protocol import Replayed, Selection
 from streaming_assets.errors import ConcurrentWrite
 from streaming_assets.faults import reach
 from streaming_assets.lake import layout
+from streaming_assets.lake.order import QUARANTINED_UPTO
 from streaming_assets.lake.schemas import BRONZE, IN_QUARANTINE
-from streaming_assets.lake.tables import NO_BATCH, LakeTable, open_or_create, open_table
+from streaming_assets.lake.tables import NO_BATCH, LakeTable, open_or_create, open_ours
 
 _PLACE = 'topic, "partition", "offset"'
 _MISFIT = "reason, field, detail"
@@ -33,7 +34,7 @@ def replay(refiner: Refiner, selection: Selection) -> Iterator[Replayed]:
         TableError: A table can't be read or written.
     """
     source, lake = refiner.source, refiner.lake
-    bronze = open_table(layout.bronze(source), lake)
+    bronze = open_ours(layout.bronze(source), lake)
     if bronze is None:
         return
     silver = open_or_create(source, layout.silver(source), lake)
@@ -80,7 +81,8 @@ class _Replay:
         repeated = {**(self.bronze.commit_metadata() or {}), "records": 0, "batch": batch}
         self.bronze.append(BRONZE.empty_table(), batch=batch, metadata=repeated)
         reach("replay.begun")
-        self.silver.append(rows, batch=batch, metadata={"replay": counts}, replay=True)
+        told = {"replay": counts, QUARANTINED_UPTO: self.quarantine.batch}
+        self.silver.append(rows, batch=batch, metadata=told, replay=True)
         reach("replay.silver")
         return batch
 
