@@ -98,10 +98,6 @@ class UnknownSource(StreamingAssetsError):
     """A source was named that no loaded plugin registers."""
 
 
-class QuarantineError(StreamingAssetsError):
-    """What was asked of quarantine can't be done: there is no such reason, no such time, or nothing to replay."""
-
-
 # Mend the plugin; other plugins are not affected.
 
 
@@ -200,6 +196,10 @@ class LogDamaged(TableError):
 
 class UnsafeProperty(TableError):
     """A property of a table would make it forget its batch, or keeps a refresh from writing."""
+
+
+class FileDamaged(TableError):
+    """A data file of a table is gone, or is not what was written."""
 
 
 class TableBehind(TableError):

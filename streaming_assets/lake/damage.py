@@ -6,6 +6,7 @@ A log entry is written whole or not at all; what is found here is what disks, co
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,11 +31,11 @@ def damage(table: TableId, path: Path) -> LogDamaged | None:
     checkpoints = {int(file.name.split(".")[0]): file for file in sorted(log.glob("*.checkpoint*.parquet"))}
     good = [version for version, file in checkpoints.items() if _readable(file)]
     base = max(good, default=-1)
-    needed = range(base + 1, max(versions, default=base) + 1)
+    hinted = _hinted(log / _HINT)
+    needed = range(base + 1, max([base, *versions, *checkpoints, -1 if hinted is None else hinted]) + 1)
     missing = [version for version in needed if version not in versions]
     broken = [version for version in versions if version in needed and not _parses(entry_path(path, version))]
     bad = [file for version, file in checkpoints.items() if version not in good]
-    hinted = _hinted(log / _HINT)
     if bad or (hinted is not None and hinted not in checkpoints):
         return _checkpoint(table, path, [*bad, *([log / _HINT] if hinted is not None else [])], missing or broken)
     if missing:
@@ -57,7 +58,7 @@ def _checkpoint(table: TableId, path: Path, files: list[Path], incomplete: list[
 
 def _newest_entry_gone(table: TableId, path: Path, version: int) -> LogDamaged:
     entry = entry_path(path, version)
-    command = f"`echo '{json.dumps({'commitInfo': {}})}' > '{entry}'`"
+    command = f"`echo '{json.dumps({'commitInfo': {}})}' > {shlex.quote(str(entry))}`"
     return _error(
         table,
         f"no log entry of version {version}, the newest; its checkpoint is there",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from streaming_assets.errors import ConcurrentWrite, StorageRefused, TableError
+from streaming_assets.errors import ConcurrentWrite, FileDamaged, StorageRefused, TableError
 from streaming_assets.lake.damage import damage
 from streaming_assets.lake.layout import TableId
 from streaming_assets.lake.remedies import recompute, refresh
@@ -59,15 +59,24 @@ def _explained(table: TableId, path: Path, error: Exception) -> TableError | Con
             meaning="this write was refused as a whole; no row is there twice",
             remedy="run the refresh again: it starts from what the table contains now",
         )
-    unreadable = any(text in str(error) for text in _UNREADABLE)
+    if any(text in str(error) for text in _UNREADABLE):
+        return file_damaged(table, path, found)
     return TableError(
         f"Table {table.name} can't be read or written.",
         found=found,
-        expected="the data files that its log names, as they were written" if unreadable else None,
         meaning="what was committed before is untouched; no row of the write that failed is in the table",
-        remedy=f"bring the file back from a backup and run {refresh(table)}; or, {recompute(table, path)}"
-        if unreadable
-        else f"see to the cause named above, then run {refresh(table)}",
+        remedy=f"see to the cause named above, then run {refresh(table)}",
+    )
+
+
+def file_damaged(table: TableId, path: Path, found: str) -> FileDamaged:
+    """Return the error about a data file of a table that is gone, or is not what was written."""
+    return FileDamaged(
+        f"A data file of table {table.name} is gone or damaged.",
+        found=found,
+        expected="the data files that the table's log names, as they were written",
+        meaning="its rows can't be read; nothing that needs them was written, and what was committed before stays",
+        remedy=f"bring the file back from a backup and run {refresh(table)}; or, {recompute(table, path)}",
     )
 
 

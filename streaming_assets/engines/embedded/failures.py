@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import duckdb
 
 from streaming_assets.contract import EventSource
 from streaming_assets.engines.embedded.duck import first_line
 from streaming_assets.errors import EngineError, TableError
+from streaming_assets.lake import layout
+from streaming_assets.lake.failures import file_damaged
+
+_FILE = re.compile(r"""["'](?P<path>[^"']+[.]parquet)["']""")
+_FULL = os.strerror(errno.ENOSPC)
 
 
 @contextmanager
@@ -18,26 +27,40 @@ def explained(source: EventSource) -> Iterator[None]:
 
     Raises:
         EngineError: Memory or disk space ran out.
-        TableError: A data file is missing or damaged.
+        FileDamaged: A data file is missing or damaged.
+        TableError: Anything else.
     """
     try:
         yield
     except duckdb.InterruptException as error:
         raise KeyboardInterrupt from error
     except duckdb.OutOfMemoryException as error:
-        raise EngineError(
-            f"The embedded engine ran out of memory or disk space at {source.name}.",
-            found=first_line(error),
-            meaning="what was committed before stays, and is not done again",
-            remedy="raise STREAMING_ASSETS_MEMORY_LIMIT_MB, lower STREAMING_ASSETS_THREADS, or free disk space "
-            "under STREAMING_ASSETS_HOME; then run the refresh again",
-        ) from error
+        raise _out_of_space(source, error) from error
     except duckdb.Error as error:
-        raise TableError(
-            f"A table of {source.name} can't be read.",
-            found=first_line(error),
-            expected="the data files that its log names, as they were written",
-            meaning="what was committed before stays; nothing was written to the table that was being computed",
-            remedy="bring the file back, or delete the table and those computed from it and refresh; a table before "
-            "Gold takes all of Gold with it",
-        ) from error
+        if _FULL in str(error):
+            raise _out_of_space(source, error) from error
+        raise _unreadable(source, error) from error
+
+
+def _out_of_space(source: EventSource, error: duckdb.Error) -> EngineError:
+    return EngineError(
+        f"The embedded engine ran out of memory or disk space at {source.name}.",
+        found=first_line(error),
+        meaning="what was committed before stays, and is not done again",
+        remedy="raise STREAMING_ASSETS_MEMORY_LIMIT_MB, lower STREAMING_ASSETS_THREADS, or free disk space "
+        f"under STREAMING_ASSETS_HOME; then run `streaming-assets refresh {source.name}`",
+    )
+
+
+def _unreadable(source: EventSource, error: duckdb.Error) -> TableError:
+    told = _FILE.search(str(error))
+    for table in layout.tables_of(source) if told else ():
+        before, found, _ = told["path"].partition(f"/{table.path(Path()).as_posix()}/") if told else ("", "", "")
+        if found:
+            return file_damaged(table, table.path(Path(before)), first_line(error))
+    return TableError(
+        f"A table of {source.name} can't be read.",
+        found=first_line(error),
+        meaning="what was committed before stays; nothing was written to the table that was being computed",
+        remedy=f"see to the cause named above, then run `streaming-assets refresh {source.name}`",
+    )
