@@ -98,6 +98,10 @@ class UnknownSource(StreamingAssetsError):
     """A source was named that no loaded plugin registers."""
 
 
+class QuarantineError(StreamingAssetsError):
+    """What was asked of quarantine can't be done: there is no such reason, no such time, or nothing to replay."""
+
+
 # Mend the plugin; other plugins are not affected.
 
 
