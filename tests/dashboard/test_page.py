@@ -151,7 +151,7 @@ def test_unreadable_table_costs_its_card_only(home, dashboard):
 
     assert list(page.exception) == []
     assert len(page.error) == 1
-    assert "events\\_per\\_type can't be read or written" in page.error[0].value
+    assert "events\\_per\\_type is damaged" in page.error[0].value
     assert "Traceback" not in texts(page)
     assert "<unknown>" not in texts(page)
     assert len(page.dataframe) == 1

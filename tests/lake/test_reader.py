@@ -350,7 +350,7 @@ def test_lost_data_file_is_a_typed_error(tmp_path):
     for file in layout.gold(SOURCE, COUNTS).path(tmp_path).glob("*.parquet"):
         file.unlink()
 
-    with pytest.raises(TableError, match=r"shop\.gold\.counts can't be read"):
+    with pytest.raises(TableError, match=r"file of table shop\.gold\.counts is gone"):
         read_chart(SOURCE, COUNTS, BARS, tmp_path)
 
 
