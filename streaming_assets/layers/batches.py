@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -39,18 +39,29 @@ def batches(source: EventSource, lake: Path) -> Batches:
     for name, table in tables.items():
         faults += _rows(name, table) if not name.startswith("gold.") else []
     faults += _history(tables["bronze"]) if "bronze" in tables else []
-    notes = []
-    if last.get("quarantine", NO_BATCH) > last.get("silver", NO_BATCH):
-        notes.append("quarantine is ahead of silver, as a run ended between the two; the next refresh goes on there")
-    return Batches(last, tuple(faults), tuple(notes))
+    return Batches(last, tuple(faults), tuple(_unfinished(opened, last)))
 
 
 def _order(last: Mapping[str, int]) -> Iterator[str]:
     """Tell the tables that contain batches that the one before them does not have."""
     for name, batch in last.items():
-        before = "silver" if name.startswith("gold.") else "bronze"
+        before = _before(name)
         if batch > last.get(before, NO_BATCH):
             yield f"{name} contains batch {batch}, {before} only {last.get(before, NO_BATCH)}"
+
+
+def _unfinished(names: Iterable[str], last: Mapping[str, int]) -> Iterator[str]:
+    """Tell the tables that the next refresh brings up to the one before, or goes on from."""
+    for name in names:
+        before, batch = _before(name), last.get(name, NO_BATCH)
+        if name not in {"bronze", "quarantine"} and batch < last.get(before, NO_BATCH):
+            yield f"{name} is behind: batch {batch} of {last[before]} in {before}; the next refresh goes on there"
+    if last.get("quarantine", NO_BATCH) > last.get("silver", NO_BATCH):
+        yield "quarantine is ahead of silver, as a run ended between the two; the next refresh goes on there"
+
+
+def _before(name: str) -> str:
+    return "silver" if name.startswith("gold.") else "bronze"
 
 
 def _rows(name: str, table: LakeTable) -> Iterator[str]:
