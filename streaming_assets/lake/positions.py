@@ -73,7 +73,7 @@ def recorded_positions(bronze: LakeTable) -> dict[int, Position]:
         TableError: The log can't be read.
     """
     commits = [commit for commit in bronze.recorded() if "positions" in commit]
-    return {commit["batch"]: _decode(commit["positions"], commit.get("starts", {})) for commit in commits}
+    return {commit["batch"]: _decode(commit) for commit in commits}
 
 
 def record_topic(bronze: LakeTable, position: Position) -> None:
