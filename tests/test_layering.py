@@ -54,6 +54,7 @@ DASHBOARD = (
     "streaming_assets.windows",
     "streaming_assets.lake.reader",
     "streaming_assets.lake.positions",
+    "streaming_assets.kafka.continuity",
     "streaming_assets.kafka.lag",
     "streaming_assets.kafka.topics",
     "streaming_assets.kafka.broker",

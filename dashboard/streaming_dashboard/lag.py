@@ -11,6 +11,7 @@ from pathlib import Path
 from streaming_assets.contract import EventSource
 from streaming_assets.errors import BrokerNotRunning, StreamingAssetsError
 from streaming_assets.kafka.broker import connect
+from streaming_assets.kafka.continuity import Reached, find_break
 from streaming_assets.kafka.lag import lag
 from streaming_assets.kafka.topics import topic_state
 from streaming_assets.lake.reader import source_position
@@ -85,9 +86,12 @@ def find_lag(settings: Settings, source: EventSource, lake: Path) -> Lag:
     """
     with connect(settings, start=False) as connection:
         state = topic_state(connection, source.topic.name)
+    position = source_position(source, lake)
+    reached = Reached(position.next_offsets, position.cluster_id, position.topic_id)
+    found = find_break(source.topic.name, state, reached)
+    if found is not None:
+        happened = found.summary[0].lower() + found.summary[1:].rstrip(".")
+        return Lag(None, f"{happened}; `streaming-assets refresh {source.name}` tells the ways out")
     if state is None:
         return Lag(None, f"the topic `{source.topic.name}` does not exist yet")
-    position = source_position(source, lake)
-    if position.topic_id is not None and (position.cluster_id, position.topic_id) != (state.cluster_id, state.topic_id):
-        return Lag(None, f"the topic `{source.topic.name}` is not the one Bronze was filled from")
     return Lag(sum(lag(state, position.next_offsets).values()))

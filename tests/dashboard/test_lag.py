@@ -6,6 +6,8 @@ import socket
 from dataclasses import replace
 
 import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 from streaming_dashboard.lag import Lag, LagWatch, find_lag
 
 from streaming_assets.contract import Event
@@ -63,12 +65,40 @@ def test_other_topic_of_the_same_name_has_no_lag(home, source, broker, topic_fac
     source = replace(source, topic=topic)
     settings = load_settings(home=home.path, kafka_bootstrap_servers=broker.bootstrap_servers)
     bronze = open_or_create(source, layout.bronze(source), home.lake)
-    metadata = {"positions": {"cluster/an-older-topic/0": 5}}
+    cluster_id = topic_state(broker, topic.name).cluster_id
+    metadata = {"positions": {f"{cluster_id}/an-older-topic/0": 5}}
     bronze.append(bronze.arrow_schema().empty_table(), batch=1, metadata=metadata)
 
     found = find_lag(settings, source, home.lake)
 
-    assert found == Lag(None, f"the topic `{topic.name}` is not the one Bronze was filled from")
+    happened = f"topic {topic.name} is not the one Bronze was filled from: it has another id"
+    assert found == Lag(None, f"{happened}; `streaming-assets refresh github_events` tells the ways out")
+
+
+@pytest.mark.broker
+def test_offsets_that_the_topic_lacks_are_no_lag(home, source, broker, topic_factory):
+    """Where a refresh would refuse to go on, the dashboard says why and names the command, instead of a number."""
+    topic = topic_factory(partitions=1)
+    source = replace(source, topic=topic)
+    settings = load_settings(home=home.path, kafka_bootstrap_servers=broker.bootstrap_servers)
+    with Publisher(broker, topic) as publisher:
+        publisher.publish(Event(value=b"{}") for _ in range(7))
+    admin, place = AdminClient(broker.client_config()), TopicPartition(topic.name, 0, 5)
+    admin.delete_records([place])[place].result(30)
+    state = topic_state(broker, topic.name)
+    bronze = open_or_create(source, layout.bronze(source), home.lake)
+    found = []
+    for batch, position in enumerate((2, 9), start=1):
+        positions = {f"{state.cluster_id}/{state.topic_id}/0": position}
+        bronze.append(bronze.arrow_schema().empty_table(), batch=batch, metadata={"positions": positions})
+        found.append(find_lag(settings, source, home.lake))
+
+    assert [lag.records for lag in found] == [None, None]
+    overtaken, truncated = (lag.reason for lag in found)
+    ways = "`streaming-assets refresh github_events` tells the ways out"
+    deleted = "no longer has the records that come next: they were deleted before they were read"
+    assert overtaken == f"topic {topic.name} {deleted}; {ways}"
+    assert truncated == f"topic {topic.name} ends before the records that Bronze has of it; {ways}"
 
 
 @pytest.mark.broker
