@@ -148,6 +148,10 @@ class EngineError(StreamingAssetsError):
     """The engine lacks what it needs to go on: memory or disk space."""
 
 
+class MaintenanceEnded(StreamingAssetsError):
+    """The process that maintains tables ended before it was done; nothing was harmed."""
+
+
 # Somebody else is at work; nothing was written twice. Try again later.
 
 

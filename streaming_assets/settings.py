@@ -82,7 +82,7 @@ class Settings(BaseSettings):
         60.0, gt=0, description="Age of a table's newest commit at which it counts as stale."
     )
     vacuum_retention_hours: float = Field(
-        168.0, ge=0, description="How long files that a table no longer needs are kept for its readers."
+        1.0, description="How long files and log entries that a table no longer needs are kept for its readers."
     )
     dagster_port: int = Field(3000, ge=0, le=65535, description="Port of the Dagster UI.")
     dashboard_port: int = Field(8501, ge=0, le=65535, description="Port of the dashboard.")
@@ -103,6 +103,13 @@ class Settings(BaseSettings):
             return json.loads(value)
         except ValueError:
             raise ValueError("a JSON object") from None
+
+    @field_validator("vacuum_retention_hours")
+    @classmethod
+    def _long_enough(cls, value: float) -> float:
+        if value < 1:
+            raise ValueError("1 hour or more: whoever reads a table needs the files of the version that it opened")
+        return value
 
     @field_validator("home", "lake")
     @classmethod

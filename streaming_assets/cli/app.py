@@ -133,6 +133,15 @@ def replay_quarantine(
 
 
 @app.command()
+def maintain(sources: Sources = None, as_json: Json = False) -> None:
+    """Merge small files, and delete files and log entries that no reader needs; refreshes may go on meanwhile."""
+    from streaming_assets.cli.commands.maintain import maintain as run
+
+    if not run(sources or [], as_json=as_json):
+        raise typer.Exit(1)
+
+
+@app.command()
 def tables(
     sources: Sources = None,
     quarantine: Annotated[

@@ -49,7 +49,7 @@ def source_definitions(source: EventSource, settings: Settings) -> dg.Definition
         asset_checks=[recompute_check(translator, table) for table in source.gold],
         jobs=[refresh, maintenance, replay_job(translator)],
         sensors=[lag_sensor(translator, refresh)],
-        schedules=[maintenance_schedule(maintenance)],
+        schedules=[maintenance_schedule(translator, maintenance)],
     )
 
 

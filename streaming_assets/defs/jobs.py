@@ -9,8 +9,10 @@ from streaming_assets.contract import EventSource
 from streaming_assets.defs.failures import explained
 from streaming_assets.defs.resources import Runtime
 from streaming_assets.defs.translator import SOURCE_TAG, Translator, table_key
+from streaming_assets.errors import StreamingAssetsError
 from streaming_assets.lake import layout
-from streaming_assets.lake.maintenance import Maintained, maintain
+from streaming_assets.lake.maintainer import maintain_apart
+from streaming_assets.lake.maintenance import FEW, MANY, Maintained, is_due
 
 ACTIVE = [
     dg.DagsterRunStatus.NOT_STARTED,
@@ -21,8 +23,10 @@ ACTIVE = [
 ]
 """States of a run that has not ended."""
 
-# Not on the full hour, when everybody's schedules run.
-_HOURLY = "17 * * * *"
+_OFTEN = "2-57/5 * * * *"
+"""Every five minutes. Not on the full hour, when everybody's schedules run."""
+
+_HOURLY_MINUTE = 17
 
 
 def refresh_job(translator: Translator) -> UnresolvedAssetJobDefinition:
@@ -40,17 +44,23 @@ def refresh_job(translator: Translator) -> UnresolvedAssetJobDefinition:
 
 
 def maintenance_job(translator: Translator) -> dg.JobDefinition:
-    """Make the job that merges the small files of all tables of a source and deletes files no reader needs."""
+    """Make the job that maintains all tables of a source, in a process of its own and beside its refreshes.
+
+    Started by hand it merges whatever small files there are; the schedule has it merge where it is worth it.
+    """
     source = translator.source
 
-    @dg.op(name=f"{source.name}__maintain", pool=translator.pool)
+    @dg.op(
+        name=f"{source.name}__maintain",
+        config_schema={"least": dg.Field(int, FEW, description="Files of one size that are worth a merge.")},
+    )
     def compact_and_vacuum(context: dg.OpExecutionContext, runtime: dg.ResourceParam[Runtime]) -> None:
-        with explained(context), runtime.locked(source):
+        with explained(context):
             _maintain(context, source, runtime)
 
     @dg.job(
         name=f"maintain_{source.name}",
-        description=f"Merge small files of {source.name} and delete files that its tables no longer need.",
+        description=f"Merge small files of {source.name}, and delete files and log entries that no reader needs.",
         executor_def=dg.in_process_executor,
     )
     def maintain_source() -> None:
@@ -59,48 +69,63 @@ def maintenance_job(translator: Translator) -> dg.JobDefinition:
     return maintain_source
 
 
-def maintenance_schedule(job: dg.JobDefinition) -> dg.ScheduleDefinition:
-    """Make the schedule that maintains a source every hour, unless the last time is still to come."""
+def maintenance_schedule(translator: Translator, job: dg.JobDefinition) -> dg.ScheduleDefinition:
+    """Make the schedule that maintains a source where it is worth it, unless the last time is still to come.
+
+    Merging is worth it once there are many small files, and what no reader needs is deleted once an hour.
+    """
+    source = translator.source
 
     @dg.schedule(
-        name=f"{job.name}_hourly",
+        name=f"{job.name}_when_due",
         job=job,
-        cron_schedule=_HOURLY,
+        cron_schedule=_OFTEN,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"Every hour: {job.description}",
+        description=f"When there are many small files, and every hour: {job.description}",
     )
-    def hourly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        # A stream holds the pool for hours; without this look, a run for each of them would queue up.
+    def when_due(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         waiting = context.instance.get_runs(dg.RunsFilter(job_name=job.name, statuses=ACTIVE), limit=1)
         if waiting:
             return dg.SkipReason(f"run {waiting[0].run_id} of {job.name} has not ended")
-        return dg.RunRequest()
+        if context.scheduled_execution_time.minute == _HOURLY_MINUTE or _is_due(translator):
+            return dg.RunRequest(run_config={"ops": {f"{source.name}__maintain": {"config": {"least": MANY}}}})
+        return dg.SkipReason(f"no table of {source.name} has many small files")
 
-    return hourly
+    return when_due
+
+
+def _is_due(translator: Translator) -> bool:
+    try:
+        return is_due(layout.tables_of(translator.source), translator.settings.lake_path)
+    except StreamingAssetsError:
+        return True  # the run tells what is wrong, and maintains the other tables
 
 
 def _maintain(context: dg.OpExecutionContext, source: EventSource, runtime: Runtime) -> None:
-    for table in layout.tables_of(source):
-        done = maintain(table, runtime.lake, retention_hours=runtime.settings.vacuum_retention_hours)
-        if done is None:
-            context.log.info("%s does not exist yet.", table.name)
-            continue
-        context.log.info(
-            "%s: %d files became %d, %d deleted.", table.name, done.files_before, done.files_after, done.deleted
-        )
-        if _changed(done):
-            context.log_event(
-                dg.AssetObservation(
-                    table_key(table),
-                    description="maintenance",
-                    metadata={
-                        "files_before": done.files_before,
-                        "files_after": done.files_after,
-                        "files_deleted": done.deleted,
-                    },
-                )
-            )
+    failed = []
+    for outcome in maintain_apart(layout.tables_of(source), runtime.settings, least=context.op_config["least"]):
+        if outcome.error is not None and outcome.postponed:
+            context.log.info("%s is left for the next time. %s", outcome.table.name, outcome.error)
+        elif outcome.error is not None:
+            context.log.error("%s: %s", outcome.table.name, outcome.error)
+            failed.append(outcome.error)
+        elif outcome.done is None:
+            context.log.info("%s does not exist yet.", outcome.table.name)
+        else:
+            _tell(context, outcome.done)
+    if failed:
+        raise failed[0]
 
 
-def _changed(done: Maintained) -> bool:
-    return done.files_before != done.files_after or done.deleted > 0
+def _tell(context: dg.OpExecutionContext, done: Maintained) -> None:
+    context.log.info(
+        "%s: %d files became %d, %d files and %d log entries deleted.",
+        *(done.table.name, done.files_before, done.files_after, done.deleted, done.log_deleted),
+    )
+    if done.files_before != done.files_after or done.deleted > 0:
+        counts = {
+            "files_before": done.files_before,
+            "files_after": done.files_after,
+            "files_deleted": done.deleted,
+        }
+        context.log_event(dg.AssetObservation(table_key(done.table), description="maintenance", metadata=counts))

@@ -1,7 +1,12 @@
-"""One refresh per source and machine at a time. Tables are fenced besides; this only saves wasted work."""
+"""One refresh per source and machine at a time. Tables are fenced besides; this only saves wasted work.
+
+Whoever waits holds the gate meanwhile. So a loop that takes the lock again as soon as it has released it comes
+after those who wait, and maintenance gets its turn beside a stream.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,9 +33,9 @@ def source_lock(
         TableBusy: The other holder did not finish in time.
         SettingsError: The folder of all state can't be used.
     """
-    lock = FileLock(home / "locks" / f"{source}.lock")
+    lock, gate = (FileLock(home / "locks" / f"{source}.{kind}") for kind in ("lock", "gate"))
     try:
-        _acquire(lock, timeout, on_wait)
+        _acquire(lock, gate, timeout, on_wait)
     except Timeout:
         raise TableBusy(
             f"Another process refreshes {source}.",
@@ -46,11 +51,17 @@ def source_lock(
         lock.release()
 
 
-def _acquire(lock: FileLock, timeout: float, on_wait: Callable[[], None] | None) -> None:
+def _acquire(lock: FileLock, gate: FileLock, timeout: float, on_wait: Callable[[], None] | None) -> None:
     Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
     try:
-        lock.acquire(timeout=0)
+        _through(gate, lock, 0)
     except Timeout:
         if on_wait is not None:
             on_wait()
-        lock.acquire(timeout=timeout)
+        _through(gate, lock, timeout)
+
+
+def _through(gate: FileLock, lock: FileLock, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    with gate.acquire(timeout=timeout):
+        lock.acquire(timeout=max(0.0, deadline - time.monotonic()))

@@ -1,16 +1,35 @@
-"""Compaction and vacuum."""
+"""Maintenance: small files are merged, and files and log entries that no reader needs are deleted.
+
+Bronze and Silver only grow, and a merge of their files goes together with a commit that adds some, so they are
+merged while a refresh runs. The files of the other tables are replaced by refreshes, which a merge in between would
+have refused. They are merged under the source's lock, as what is deleted is deleted under it: a file that a
+writer has just written, and not yet named in the log, looks like one that a killed writer left.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import ceil
 from pathlib import Path
 
+from streaming_assets.errors import ConcurrentWrite, StreamingAssetsError, TableBusy
 from streaming_assets.faults import reach
+from streaming_assets.lake.compaction import FEW, MANY, is_worth_it, merge_files
+from streaming_assets.lake.failures import table_errors
 from streaming_assets.lake.layout import TableId
-from streaming_assets.lake.tables import open_table
+from streaming_assets.lake.lock import source_lock
+from streaming_assets.lake.log import CHECKPOINT_AFTER, delete, expendable, log_entries, since_checkpoint
+from streaming_assets.lake.tables import NO_BATCH, LakeTable, open_table
+
+__all__ = ["FEW", "MANY", "Maintained", "Outcome", "is_due", "maintain", "maintain_source"]
+
+_BESIDE_REFRESHES = ("bronze", "silver")
+_REMOVED_FILES = "delta.deletedFileRetentionDuration"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Maintained:
     """What maintenance did to a table."""
 
@@ -22,26 +41,145 @@ class Maintained:
     """Data files after."""
     deleted: int
     """Files deleted from storage, no longer needed by any version inside the retention."""
+    log_deleted: int
+    """Entries deleted from the table's log: no version inside the retention needs them."""
+    log_entries: int
+    """Entries that the log has afterwards."""
+    bytes: int
+    """Size of the data files after."""
 
 
-def maintain(table: TableId, lake: Path, *, retention_hours: float) -> Maintained | None:
-    """Merge a table's small files and delete files that no retained version needs; None if it does not exist.
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the maintenance of one table."""
+
+    table: TableId
+    """The table."""
+    done: Maintained | None = None
+    """What was done; None if there is no such table, or it could not be done."""
+    error: StreamingAssetsError | None = None
+    """Why it could not be done; the table is as it was, or has been merged in part."""
+
+    @property
+    def postponed(self) -> bool:
+        """Whether a refresh was in the way, so that the next maintenance will do it."""
+        return isinstance(self.error, ConcurrentWrite | TableBusy)
+
+
+def maintain(table: TableId, lake: Path, *, retention_hours: float, least: int = FEW) -> Maintained | None:
+    """Maintain one table, while nobody writes it; None if it does not exist.
 
     Compaction repeats what the newest commit recorded (a Bronze position stays in the newest commit), and
     commits only where there is something to merge.
 
+    Args:
+        table: The table.
+        lake: Folder of the tables.
+        retention_hours: Files and log entries that became needless less than so many hours ago are kept.
+        least: How many files of about the same size are worth a merge.
+
     Raises:
-        ConcurrentWrite: A refresh replaced rows meanwhile; nothing was changed.
+        ConcurrentWrite: A refresh replaced rows meanwhile; that merge was refused as a whole.
         TableError: The table can't be read or written.
     """
+    before = _merge(table, lake, least)
+    return None if before is None else _tidy(table, lake, before, retention_hours)
+
+
+def maintain_source(  # noqa: PLR0913 - where, how long, and how much, by name
+    tables: Sequence[TableId], home: Path, lake: Path, *, retention_hours: float, lock_timeout: float, least: int
+) -> Iterator[Outcome]:
+    """Maintain the tables of one source beside its refreshes, one after the other.
+
+    Args:
+        tables: The tables.
+        home: Folder of all state, with the locks.
+        lake: Folder of the tables.
+        retention_hours: Files and log entries that became needless less than so many hours ago are kept.
+        lock_timeout: Seconds to wait for a refresh.
+        least: How many files of about the same size are worth a merge.
+    """
+    for table in tables:
+        try:
+            before = _merge(table, lake, least) if table.layer in _BESIDE_REFRESHES else None
+            with source_lock(home, table.source, timeout=lock_timeout):
+                if table.layer not in _BESIDE_REFRESHES:
+                    before = _merge(table, lake, least)
+                done = None if before is None else _tidy(table, lake, before, retention_hours)
+        except StreamingAssetsError as error:
+            yield Outcome(table, error=error)
+        else:
+            yield Outcome(table, done)
+
+
+def is_due(tables: Sequence[TableId], lake: Path, *, least: int = MANY) -> bool:
+    """Tell whether there are tables with so many small files that it is worth merging them.
+
+    Raises:
+        TableError: A table can't be read.
+    """
+    opened = (open_table(table, lake) for table in tables)
+    return any(table is not None and is_worth_it(table, least=least) for table in opened)
+
+
+def _merge(table: TableId, lake: Path, least: int) -> int | None:
+    """Merge small files; return how many files there were, None if there is no such table."""
     opened = open_table(table, lake)
     if opened is None:
         return None
     before = len(opened.files())
     if before > 1:
         reach("compact.begin")
-        opened.compact(metadata=opened.commit_metadata() or {})
+        for _partition in merge_files(opened, least=least):
+            pass
         reach("compact.done")
-    deleted = opened.vacuum(retention_hours=retention_hours)
+    return before
+
+
+def _tidy(table: TableId, lake: Path, files_before: int, retention_hours: float) -> Maintained | None:
+    """Delete what nobody needs; whoever calls this sees to it that nobody writes the table."""
+    opened = open_table(table, lake)
+    if opened is None:
+        return None
+    metadata = opened.commit_metadata() or {}
+    _keep_removed_files(opened, retention_hours)
+    deleted = opened.vacuum(retention_hours=retention_hours, metadata=metadata)
     reach("vacuum.done")
-    return Maintained(table, before, len(opened.files()), len(deleted))
+    if since_checkpoint(opened.path, opened.version) >= CHECKPOINT_AFTER:
+        opened.checkpoint()
+    log_deleted = _clean_log(opened, datetime.now(tz=UTC) - timedelta(hours=retention_hours))
+    files = opened.files()
+    return Maintained(
+        table=table,
+        files_before=files_before,
+        files_after=len(files),
+        deleted=len(deleted),
+        log_deleted=log_deleted,
+        log_entries=log_entries(opened.path),
+        bytes=sum(file.size for file in files),
+    )
+
+
+def _keep_removed_files(opened: LakeTable, hours: float) -> None:
+    """Have checkpoints name removed files for as long as vacuum keeps them, and no longer.
+
+    A week is Delta's default. Vacuum would take a file that is named no more for one that nobody ever needed, and
+    each of the checkpoints would name all files that a Gold table had in a week.
+    """
+    wanted = f"interval {max(1, ceil(hours))} hours"
+    if opened.table_property(_REMOVED_FILES) != wanted:
+        opened.set_table_property(_REMOVED_FILES, wanted)
+
+
+def _clean_log(opened: LakeTable, before: datetime) -> int:
+    """Delete log entries that no version younger than `before` needs; the newest batch's own is always kept."""
+    with table_errors(opened.id, opened.path):
+        own = opened.look().own
+        if own is None and opened.batch != NO_BATCH:
+            return 0  # what the newest batch recorded is only repeated, so the log is left as it is
+        keep = opened.version if own is None else own.version
+        checkpoint, entries = expendable(opened.path, keep=keep, before=before)
+        if checkpoint is None or not entries:
+            return 0
+        opened.expect_readable(checkpoint)
+        return delete(entries)

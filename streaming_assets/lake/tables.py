@@ -22,6 +22,7 @@ from deltalake import (
     ColumnProperties,
     CommitProperties,
     DeltaTable,
+    PostCommitHookProperties,
     QueryBuilder,
     Transaction,
     WriterProperties,
@@ -55,6 +56,12 @@ _GOLD_FILE_BYTES = 8 * 2**20
 _FILE_BYTES = 32 * 2**20
 """Size of the other layers' files, once compacted: whoever reads Bronze again works file by file."""
 
+_CHECKPOINT_INTERVAL = 10
+"""Commits from one checkpoint to the next: whoever opens the table reads the entries after it one by one."""
+
+_NO_CLEANUP = PostCommitHookProperties(cleanup_expired_logs=False)
+"""delta-rs would look through the whole log with every commit; `lake.log` cleans it up now and then."""
+
 NO_BATCH = 0
 """The batch of a table that contains none; batches count from 1."""
 
@@ -82,6 +89,10 @@ class DataFile:
     """Smallest value of each column that has statistics."""
     high: Mapping[str, Any]
     """Largest value of each column that has statistics, or a larger one."""
+    partition: Mapping[str, str] = field(default_factory=dict)
+    """Values of the partition columns, as text."""
+    modified: datetime | None = None
+    """When it was written, UTC."""
     nulls: Mapping[str, int | None] = field(default_factory=dict)
     """Number of nulls in each column that has statistics."""
 
@@ -178,7 +189,9 @@ class LakeTable:
             generation: The generation of Silver that they are computed from; None leaves that as it is.
         """
         self._expect_before(batch)
-        self._write(rows, batch, metadata, generation=generation, mode="overwrite", predicate=where)
+        # Without a condition delta-rs takes the commit for one that reads nothing: files that a compaction has merged
+        # meanwhile would stay, and their rows would be there besides the new ones.
+        self._write(rows, batch, metadata, generation=generation, mode="overwrite", predicate=where or "true")
 
     def rewrite(
         self, rows: pa.Table | pa.RecordBatchReader, *, where: str, replay: int | None, metadata: Mapping[str, Any]
@@ -270,8 +283,9 @@ class LakeTable:
                 self._delta,
                 reader,
                 writer_properties=WRITER,
-                target_file_size=self._file_bytes,
+                target_file_size=self.file_bytes,
                 commit_properties=properties,
+                post_commithook_properties=_NO_CLEANUP,
                 **how,
             )
         self.last_metadata = metadata
@@ -331,7 +345,8 @@ class LakeTable:
             self._checked = newest
 
     @property
-    def _file_bytes(self) -> int:
+    def file_bytes(self) -> int:
+        """Size of the table's files, once compacted."""
         return _GOLD_FILE_BYTES if self.id.layer == "gold" else _FILE_BYTES
 
     def _expect_before(self, batch: int) -> None:
@@ -420,20 +435,33 @@ class LakeTable:
         with table_errors(self.id, self.path):
             return pa.table(QueryBuilder().register("t", self._delta).execute(sql))
 
-    def compact(self, *, metadata: Mapping[str, Any]) -> dict[str, Any]:
-        """Merge small files; returns delta-rs' metrics. No batch changes, no row changes."""
-        properties = CommitProperties(custom_metadata={"userMetadata": json.dumps(dict(metadata), sort_keys=True)})
+    def compact(
+        self, *, metadata: Mapping[str, Any], target: int | None = None, partition: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Merge small files; returns delta-rs' metrics. No batch changes, no row changes.
+
+        Args:
+            metadata: What the newest batch recorded; the commit repeats it.
+            target: Files up to this many bytes are merged, into files of at most as many; None takes the layer's size.
+            partition: Values of the partition columns, where only one partition is meant.
+        """
         with table_errors(self.id, self.path):
             return dict(
                 self._delta.optimize.compact(
-                    target_size=self._file_bytes, writer_properties=WRITER, commit_properties=properties
+                    partition_filters=[(column, "=", value) for column, value in (partition or {}).items()] or None,
+                    target_size=target or self.file_bytes,
+                    max_concurrent_tasks=1,  # each one holds the file that it writes
+                    writer_properties=WRITER,
+                    commit_properties=self._repeating(metadata),
+                    post_commithook_properties=_NO_CLEANUP,
                 )
             )
 
-    def vacuum(self, *, retention_hours: float) -> list[str]:
+    def vacuum(self, *, retention_hours: float, metadata: Mapping[str, Any] | None = None) -> list[str]:
         """Delete files that no version younger than the retention needs, in whole hours; returns their paths.
 
-        Files that a killed writer left are among them (`full`): no version names those.
+        Files that a killed writer left are among them (`full`): no version names those. A file that a writer has
+        just written is not named either, and only its age protects it: with a short retention, nobody may write.
         """
         with table_errors(self.id, self.path):
             return list(
@@ -442,8 +470,28 @@ class LakeTable:
                     dry_run=False,
                     enforce_retention_duration=False,
                     full=True,
+                    commit_properties=self._repeating(metadata or {}),
+                    post_commithook_properties=_NO_CLEANUP,
                 )
             )
+
+    def checkpoint(self) -> None:
+        """Write a checkpoint of this version, so that readers need no log entry before it."""
+        with table_errors(self.id, self.path):
+            self._delta.create_checkpoint()
+
+    def expect_readable(self, version: int) -> None:
+        """Open an older version.
+
+        Raises:
+            TableError: It can't be read.
+        """
+        with table_errors(self.id, self.path):
+            DeltaTable(str(self.path), version=version)
+
+    @staticmethod
+    def _repeating(metadata: Mapping[str, Any]) -> CommitProperties:
+        return CommitProperties(custom_metadata={"userMetadata": json.dumps(dict(metadata), sort_keys=True)})
 
 
 def open_table(table: TableId, lake: Path) -> LakeTable | None:
@@ -510,7 +558,10 @@ def _create(table: TableId, lake: Path, schema: pa.Schema, description: str) -> 
             name=table.name,
             description=description,
             partition_by=list(PARTITIONING.get(table.layer, ())),
-            configuration={"delta.dataSkippingStatsColumns": ",".join(_statistics(schema))},
+            configuration={
+                _STATISTICS: ",".join(_statistics(schema)),
+                "delta.checkpointInterval": str(_CHECKPOINT_INTERVAL),
+            },
         )
     created = LakeTable(table, path, delta)
     created.expect_ours()
@@ -556,6 +607,8 @@ def _data_file(root: Path, row: Mapping[str, Any]) -> DataFile:
         size=row["size_bytes"],
         low=of("min."),
         high={column: _upper_bound(value) for column, value in of("max.").items()},
+        partition={column: str(value) for column, value in of("partition.").items()},
+        modified=datetime.fromtimestamp(row["modification_time"] / 1000, tz=UTC),
         nulls=of("null_count."),
     )
 

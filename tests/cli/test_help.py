@@ -15,6 +15,7 @@ COMMANDS = {
     "produce": ["SOURCE", "FILE", "--replay", "--rate", "--limit"],
     "refresh": ["SOURCE", "--engine", "--json"],
     "replay-quarantine": ["SOURCE", "--reason", "--since", "--json"],
+    "maintain": ["SOURCE", "--json"],
     "tables": ["SOURCE", "--quarantine", "--raw", "--json"],
     "verify": ["SOURCE", "--since", "--until", "--sample", "--deep", "--json"],
     "plugins": ["list", "check"],

@@ -1,0 +1,86 @@
+"""Which files are merged: several of about the same size, so that a row is rewritten a few times and not every time.
+
+Files fall into sizes, each eight times the one before. A merge takes files of one size, and whatever smaller ones
+lie between, and makes files of the next. So what a row's rewriting costs grows with the logarithm of the table, and
+a large file is not rewritten because small ones came. The same is done in log-structured merge trees (tiering).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from streaming_assets.lake.tables import DataFile, LakeTable
+
+FEW = 2
+"""Files of one size from which on a merge is worth it where nothing else goes on."""
+
+MANY = 8
+"""Files of one size from which on a merge is worth it beside a refresh. A merge of so many fills a file of the next
+size at least by half, so it is rewritten at that size once or twice."""
+
+_STEP = 8
+"""How many times as large files are after a merge."""
+
+_SMALLEST_BYTES = 32 * 2**10
+"""Smaller files are not told apart: what one costs is that it is there, not what it holds."""
+
+_SETTLED = timedelta(days=1)
+"""A partition that got no file for so long is merged as far as it goes, which then is done once."""
+
+Partition = tuple[tuple[str, str], ...]
+
+
+def merge_files(table: LakeTable, *, least: int, now: datetime | None = None) -> Iterator[dict[str, str]]:
+    """Merge the files of a table where it is worth it, smallest first.
+
+    Args:
+        table: The table; it moves on to the version after each merge.
+        least: How many files of one size are worth a merge.
+        now: The present time; None takes the clock's.
+
+    Yields:
+        The partition that is merged next, before it is; the merge is done when the next one is asked for.
+
+    Raises:
+        ConcurrentWrite: A refresh replaced rows meanwhile; that merge was refused as a whole.
+        TableError: The table can't be read or written.
+    """
+    metadata = table.commit_metadata() or {}
+    for target in _targets(table.file_bytes):
+        for partition in _worth(table.files(), target, least, now or datetime.now(tz=UTC)):
+            yield dict(partition)
+            table.compact(metadata=metadata, target=target, partition=dict(partition))
+
+
+def is_worth_it(table: LakeTable, *, least: int, now: datetime | None = None) -> bool:
+    """Tell whether `merge_files` would merge anything."""
+    files = table.files()
+    moment = now or datetime.now(tz=UTC)
+    return any(_worth(files, target, least, moment) for target in _targets(table.file_bytes))
+
+
+def _targets(largest: int) -> list[int]:
+    """Return the sizes of files after a merge, smallest first."""
+    targets = [largest]
+    while targets[0] > 2 * _SMALLEST_BYTES:
+        targets.insert(0, targets[0] // _STEP)
+    return targets
+
+
+def _worth(files: Sequence[DataFile], target: int, least: int, now: datetime) -> list[Partition]:
+    """Return the partitions that hold enough files of the size that is merged into files of `target` bytes."""
+    low = target // 2 // _STEP if target > 2 * _SMALLEST_BYTES else 0
+    partitions: dict[Partition, list[DataFile]] = defaultdict(list)
+    for file in files:
+        partitions[tuple(sorted(file.partition.items()))].append(file)
+    return [
+        partition
+        for partition, its_files in sorted(partitions.items())
+        if sum(low < file.size <= target // 2 for file in its_files) >= (FEW if _settled(its_files, now) else least)
+    ]
+
+
+def _settled(files: Sequence[DataFile], now: datetime) -> bool:
+    return all(file.modified is not None and now - file.modified > _SETTLED for file in files)
