@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import dagster as dg
 import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 from deltalake import DeltaTable
 
 from streaming_assets.settings import load_settings
@@ -123,6 +125,35 @@ def test_recreated_topic_launches_a_run_that_explains(lab, interaction, topic_fa
     looked = replace(lab, source=replace(lab.source, topic=topic_factory())).look()
     assert "is not the one Bronze was filled from" in looked.asset_events[0].description
     assert len(looked.run_requests) == 1
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("deleted", ["records", "topic"])
+def test_what_is_deleted_unread_launches_a_run_that_explains(lab, interaction, deleted):
+    """Records, or a topic, that are gone before they were read are no lack of lag, and the run names the command."""
+    lab.publish(interaction(1))
+    lab.refresh()
+    lab.publish(*map(interaction, range(2, 9)))
+    name, client = lab.source.topic.name, AdminClient({"bootstrap.servers": lab.settings.kafka_bootstrap_servers})
+    if deleted == "topic":
+        client.delete_topics([name])[name].result(30)
+    else:
+        places = [TopicPartition(name, partition, -1) for partition in range(lab.source.topic.partitions)]
+        [done.result(30) for done in client.delete_records(places).values()]
+
+    looked = lab.look()
+    run = lab.refresh("bronze")
+
+    happened, command = {
+        "records": ("deleted before they were read", "`streaming-assets refresh user_interactions --accept-loss`"),
+        "topic": ("is gone", "&& streaming-assets refresh user_interactions`"),
+    }[deleted]
+    assert happened in looked.asset_events[0].description
+    assert len(looked.run_requests) == 1
+    (failed,) = [event for event in run.all_events if event.is_step_failure]
+    description = failed.step_failure_data.user_failure_data.description
+    assert happened in description
+    assert command in description
 
 
 @pytest.mark.broker
