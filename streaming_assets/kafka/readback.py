@@ -38,7 +38,7 @@ def read_back(connection: Connection, topic: str, ranges: Ranges) -> Iterator[pa
         TopicChanged: The topic no longer holds a range, or is gone.
         BrokerError: Kafka can't be reached, or refuses.
     """
-    joined = [[(partition, each) for each in join_near(some)] for partition, some in ranges.items()]
+    joined = [[(partition, each) for each in join_near(some, NEAR)] for partition, some in ranges.items()]
     for together in zip_longest(*joined):
         spans = dict(each for each in together if each is not None)
         start, end = ({one: span[side] for one, span in spans.items()} for side in (0, 1))
@@ -47,7 +47,7 @@ def read_back(connection: Connection, topic: str, ranges: Ranges) -> Iterator[pa
                 yield batch.table
 
 
-def join_near(ranges: Sequence[tuple[int, int]], near: int = NEAR) -> list[tuple[int, int]]:
+def join_near(ranges: Sequence[tuple[int, int]], near: int) -> list[tuple[int, int]]:
     """Join ascending ranges that lie at most `near` offsets apart."""
     joined: list[tuple[int, int]] = []
     for start, end in ranges:
