@@ -180,8 +180,8 @@ def make_source():
 
 @pytest.fixture(scope="session")
 def new_lab():
-    """Makes a lab that its user closes: `new_lab(source, home)`."""
-    return lambda source, home: Lab(home, source)
+    """Makes a lab that its user closes: `new_lab(source, home)`; keyword arguments are settings."""
+    return lambda source, home, **settings: Lab(home, source, **settings)
 
 
 @pytest.fixture
