@@ -17,6 +17,7 @@ import argparse
 import json
 import random
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -40,6 +41,7 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="kill-"))
     report = Report(arguments.seed, say=_say)
     _say(f"seed {arguments.seed}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no process is left behind
     chosen = {"kills": arguments.kills, "rate": arguments.rate, "sources": arguments.source}
     try:
         run(folder, report, **chosen, dagster=arguments.dagster)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import threading
 import time
 from collections import defaultdict
@@ -18,7 +19,7 @@ from deltalake import DeltaTable
 
 from killing import ledger
 from killing.moments import LAYERS, Moment, NewFiles, plan, wait_for_work
-from killing.processes import Failure, Home, Process, ProducerProcess
+from killing.processes import Ended, Failure, Home, Process, ProducerProcess
 from killing.truth import Verdict, compare, read_topic
 
 BACKLOG = 200
@@ -48,6 +49,8 @@ class Report:
     """The seed of events and moments."""
     say: Callable[[str], None]
     """Told what is done."""
+    failed: bool = False
+    """Whether a source could not be carried through, so that the other one ends too."""
     kills: dict[str, Kills] = field(default_factory=lambda: defaultdict(Kills))
     """Kills by moment."""
     dagster: int = 0
@@ -108,11 +111,16 @@ class Victims:
     def kill(self, moments: Sequence[Moment]) -> None:
         """Kill processes, at one moment after the other."""
         for moment in moments:
+            if self._report.failed:
+                return
             self._report.say(f"{self.source}: {moment.name} {moment.hit}")
-            if moment.kind == "producer":
-                self.producer.kill()
-            else:
-                self._kill(moment)
+            try:
+                {"producer": self._kill_producer, "maintain": self._kill_maintenance}.get(moment.kind, self._kill)(
+                    moment
+                )
+            except BaseException:
+                self._report.failed = True
+                raise
             self._report.kills[moment.name].count += 1
 
     def start_slow(self) -> Process:
@@ -136,9 +144,9 @@ class Victims:
 
     def _kill(self, moment: Moment) -> None:
         self._wait_for_backlog()
-        dagster = moment.kind == "maintain" or self._next_is_dagster()
+        dagster = self._next_is_dagster()
         with self._left_behind():
-            process = self._start(dagster=dagster, maintain=moment.kind == "maintain", fault=moment.fault)
+            process = self._start(dagster=dagster, fault=moment.fault)
             watched = threading.Thread(target=self._watch, args=(process, self._commits(), self._killed_at))
             watched.start()
             try:
@@ -149,8 +157,8 @@ class Victims:
         self._report.dagster += dagster
 
     def _die(self, process: Process, moment: Moment, *, dagster: bool) -> None:
-        if moment.kind in {"point", "maintain"}:
-            process.expect(-9)
+        if moment.kind == "point":
+            process.expect(-signal.SIGKILL)
             return
         files = NewFiles(self._folder / moment.where)
         wait_for_work(process, self.source)
@@ -164,9 +172,21 @@ class Victims:
         self._refreshes += 1
         return self._dagster and self._refreshes % _DAGSTER_SHARE == 0
 
-    def _start(self, *, dagster: bool, maintain: bool = False, fault: str = "") -> Process:
+    def _kill_producer(self, _moment: Moment) -> None:
+        self.producer.kill()
+
+    def _kill_maintenance(self, moment: Moment) -> None:
+        """Kill maintenance beside a refresh that is left alone: the process that works is a child of the command's."""
+        refresh = self._start(dagster=False)
+        maintenance = self._home.command("maintain", "--json", self.source, fault=moment.fault)
+        maintenance.expect(1)
+        if "ended by signal 9" not in maintenance.told:
+            raise Ended(f"maintenance was not killed at {moment.where}: {maintenance.told}")
+        refresh.expect(0)
+
+    def _start(self, *, dagster: bool, fault: str = "") -> Process:
         if dagster:
-            return self._home.job(f"{'maintain' if maintain else 'refresh'}_{self.source}", fault=fault)
+            return self._home.job(f"refresh_{self.source}", fault=fault)
         return self._home.refresh(self.source, fault=fault)
 
     def _wait_for_backlog(self) -> None:
@@ -218,7 +238,7 @@ def run(  # noqa: PLR0913 - these are the choices there are
         kills: How many processes are killed, besides the broker, which is killed once in the middle.
         rate: Events a second of each source.
         sources: Which sources.
-        dagster: Whether some of the refreshes, and all maintenance, are Dagster runs.
+        dagster: Whether some of the refreshes are Dagster runs.
 
     Raises:
         Failure: A process ended before it was killed, or one that was not to be killed did not do its work.
@@ -247,16 +267,21 @@ def run(  # noqa: PLR0913 - these are the choices there are
 def _kill_all(home: Home, victims: Sequence[Victims], report: Report, kills: int) -> None:
     """Kill processes of all sources side by side, and the broker in the middle."""
     plans = [each.plan((kills + place) // len(victims)) for place, each in enumerate(victims)]
-    _in_parallel(victims, [moments[: len(moments) // 2] for moments in plans])
+    _in_parallel(victims, [moments[: len(moments) // 2] for moments in plans], report)
     report.say("the broker")
     _kill_broker(home, victims, report)
-    _in_parallel(victims, [moments[len(moments) // 2 :] for moments in plans])
+    _in_parallel(victims, [moments[len(moments) // 2 :] for moments in plans], report)
 
 
-def _in_parallel(victims: Sequence[Victims], plans: Sequence[Sequence[Moment]]) -> None:
+def _in_parallel(victims: Sequence[Victims], plans: Sequence[Sequence[Moment]], report: Report) -> None:
     with ThreadPoolExecutor(len(victims)) as executor:
-        for killing in [executor.submit(each.kill, moments) for each, moments in zip(victims, plans, strict=True)]:
-            killing.result()
+        killings = [executor.submit(each.kill, moments) for each, moments in zip(victims, plans, strict=True)]
+        try:
+            for killing in killings:
+                killing.result()
+        except BaseException:  # also of SIGTERM: no more processes are started then
+            report.failed = True
+            raise
 
 
 def _kill_broker(home: Home, victims: Sequence[Victims], report: Report) -> None:

@@ -102,9 +102,9 @@ class Process:
         try:
             out, _ = self._popen.communicate(timeout=PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
-            raise Ended(f"{self.name} did not end, expected {codes}: {self._tail()}") from None
+            raise Ended(f"{self.name} did not end, expected {codes}: {self.told}") from None
         if self._popen.returncode not in codes:
-            raise Ended(f"{self.name} ended with {self._popen.returncode} instead of {codes}: {self._tail()}")
+            raise Ended(f"{self.name} ended with {self._popen.returncode} instead of {codes}: {self.told}")
         return out.decode()
 
     def end(self) -> None:
@@ -118,7 +118,9 @@ class Process:
         """The command, for people."""
         return " ".join(Path(part).name for part in self.command[1:])
 
-    def _tail(self) -> str:
+    @property
+    def told(self) -> str:
+        """The end of what it wrote to standard error."""
         return self.log.read_text(errors="replace")[-4_000:]
 
 
@@ -143,8 +145,8 @@ class Home:
             "STREAMING_ASSETS_KAFKA_PORT": str(port),
             "STREAMING_ASSETS_PSEUDONYM_KEY": PSEUDONYM_KEY,
             "STREAMING_ASSETS_BATCH_RECORDS": str(BATCH_RECORDS),
-            "STREAMING_ASSETS_VACUUM_RETENTION_HOURS": "0",
             "STREAMING_ASSETS_THREADS": "1",
+            "COLUMNS": "200",
             "DAGSTER_HOME": str(folder / "dagster"),
             "PYTHONPATH": os.pathsep.join([str(_ROOT), str(_ROOT / "benchmarks")]),
         }
