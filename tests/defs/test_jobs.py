@@ -51,14 +51,16 @@ def test_maintenance_runs_every_hour(look):
         assert look(instance, BETWEEN) == dg.SkipReason("no table of github_events has many small files")
 
 
-def test_maintenance_runs_as_soon_as_it_is_worth_it(look, many_files):
+@pytest.mark.usefixtures("many_files")
+def test_maintenance_runs_as_soon_as_it_is_worth_it(look):
     """Where a table has many small files, a run is launched, which merges only where that is worth it."""
     with dg.instance_for_test() as instance:
         request = look(instance, BETWEEN)
     assert request.run_config == {"ops": {"github_events__maintain": {"config": {"least": 8}}}}
 
 
-def test_a_broken_table_is_told_by_a_run(look, many_files, settings):
+@pytest.mark.usefixtures("many_files")
+def test_a_broken_table_is_told_by_a_run(look, settings):
     """Where a table can't be read, a run is launched, which fails with the reason."""
     log = settings.lake_path / "github_events" / "bronze" / "_delta_log"
     (log / f"{8:020}.json").write_text(json.dumps({"broken": True})[:-1])
