@@ -1,0 +1,69 @@
+"""The short form of the kill benchmark: real processes, killed at every fault point of both sources."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from streaming_assets.faults import POINTS
+
+KILL = Path(__file__).parents[2] / "benchmarks" / "kill.py"
+KILLS = 40
+LAYERS = ("kafka", "bronze", "quarantine", "silver", "gold", "compact", "vacuum")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+@pytest.mark.usefixtures("broker")  # skips where there is no Java
+def test_kills_at_every_point_lose_and_double_nothing(tmp_path):
+    """After SIGKILL at each point of both sources and of the broker, `verify` and the independent reader find nothing.
+
+    The seed is printed, and given again makes the same events and moments.
+    """
+    ended = subprocess.run(
+        [sys.executable, KILL, "--kills", str(KILLS), "--dagster", "--json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=1150,
+    )
+    print(ended.stderr)  # noqa: T201 - the seed, and what was done: shown where the test fails
+    assert ended.returncode == 0, ended.stdout
+    report = json.loads(ended.stdout)
+    assert [report[fault] for fault in ("lost", "duplicated", "wrong", "told", "breaches")] == [0, 0, 0, [], []]
+    assert report["records"] >= report["delivered"] > 0
+    assert sum(report["kills"].values()) == KILLS + 1
+    assert report["dagster"] > 0
+    killed_twice = {moment for moment, count in report["kills"].items() if count >= 2}
+    assert {point for point in POINTS if point.split(".")[0] in LAYERS} <= killed_twice
+
+
+def test_a_process_that_is_not_killed_fails_the_benchmark(benchmark_module, tmp_path):
+    """A process that ended by itself, or by another signal, is no kill: the benchmark says so and ends."""
+    processes = benchmark_module("killing.processes")
+    done = processes.Process([sys.executable, "-c", ""], {}, tmp_path / "done.log")
+    done.expect(0)
+    with pytest.raises(processes.Ended, match="ended with 0 instead of"):
+        done.kill()
+    endless = processes.Process([sys.executable, "-c", "import time; time.sleep(99)"], {}, tmp_path / "endless.log")
+    endless.send(signal.SIGTERM)
+    with pytest.raises(processes.Ended, match="ended with -15 instead of"):
+        endless.expect(-signal.SIGKILL)
+
+
+def test_the_plan_has_every_point_with_several_hits(benchmark_module):
+    """200 kills reach every fault point of each source the first, second and third time."""
+    moments = benchmark_module("killing.moments")
+    chance = benchmark_module("random").Random(1)
+    planned = moments.plan(100, chance)
+    assert len(planned) == 100
+    for point in (*moments.POINTS, *moments.MAINTENANCE_POINTS):
+        assert {each.hit for each in planned if each.where == point} == {1, 2, 3}
+    assert sum(each.kind == "random" for each in planned) >= 8
+    assert {each.where for each in planned if each.kind == "file"} == set(moments.LAYERS)
