@@ -7,7 +7,7 @@ import math
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -95,8 +95,9 @@ def produce(
 
 
 @app.command()
-def refresh(
+def refresh(  # noqa: PLR0913 - the options of a command
     sources: Sources = None,
+    *,
     engine: Annotated[str | None, typer.Option(help="What computes and commits the tables.")] = None,
     accept_loss: Annotated[
         bool,
@@ -106,12 +107,16 @@ def refresh(
         bool,
         typer.Option("--undo-foreign-writes", help="First take back what other writers did to the tables."),
     ] = False,
+    rebuild: Annotated[
+        Literal["silver", "gold"] | None,
+        typer.Option(help="Make Silver and Gold anew from Bronze, or the Gold tables from Silver."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Bring everything the topics hold into Bronze, Silver and all Gold tables."""
     from streaming_assets.cli.commands.refresh import refresh as run
 
-    wishes = {"accept_loss": accept_loss, "undo_foreign_writes": undo_foreign_writes}
+    wishes = {"accept_loss": accept_loss, "undo_foreign_writes": undo_foreign_writes, "rebuild": rebuild}
     if not run(sources or [], engine=engine, as_json=as_json, **wishes):
         raise typer.Exit(1)
 

@@ -17,12 +17,21 @@ from streaming_assets.defs.failures import explained
 from streaming_assets.defs.materialized import batch_of, materialized, reasons, rows_of
 from streaming_assets.defs.resources import Runtime
 from streaming_assets.defs.translator import Translator
-from streaming_assets.engines.protocol import Ingested, Refined
+from streaming_assets.engines.protocol import Ingested, Rebuilt, Refined, Staged
 from streaming_assets.lake import layout
 from streaming_assets.lake.tables import NO_BATCH
 from streaming_assets.layers.bronze import source_lag
 
 Materialized = dg.MaterializeResult[None]
+
+REBUILD = {
+    "rebuild": dg.Field(
+        bool,
+        default_value=False,
+        description="Make the table anew, from all that the one before it has, whether its definition changed or not.",
+    )
+}
+"""What can be asked of a run of Silver or Gold, in the Launchpad."""
 
 
 def source_assets(translator: Translator) -> list[dg.AssetsDefinition | dg.AssetSpec]:
@@ -74,11 +83,13 @@ def _silver(translator: Translator) -> dg.AssetsDefinition:
         specs=[silver, translator.quarantine()],
         check_specs=silver_check_specs(source),
         pool=translator.pool,
+        config_schema=REBUILD,
     )
     def refine(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Iterator[Materialized]:
         with explained(context):
-            before = batch_of(layout.silver(source), runtime.lake)
-            steps = list(_refined(context, runtime, source))
+            rebuild = _wants_rebuild(context)
+            before = NO_BATCH if rebuild else batch_of(layout.silver(source), runtime.lake)
+            steps = list(_refined(context, runtime, source, rebuild=rebuild))
             with runtime.locked(source):
                 # What a run brought is counted, so that its cost follows what is new; a run that brought nothing
                 # counts all.
@@ -119,11 +130,12 @@ def _gold(translator: Translator, table: GoldTable) -> dg.AssetsDefinition:
     source, spec = translator.source, translator.gold(table)
     identity = layout.gold(source, table)
 
-    @dg.multi_asset(name=spec.key.to_python_identifier(), specs=[spec], pool=translator.pool)
+    @dg.multi_asset(name=spec.key.to_python_identifier(), specs=[spec], pool=translator.pool, config_schema=REBUILD)
     def gold(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Iterator[Materialized]:
         with explained(context):
             before = rows_of(identity, runtime.lake)
-            steps = list(runtime.refresh_tables(source).gold(table))
+            rebuild = _wants_rebuild(context)
+            steps = list(runtime.refresh_tables(source, rebuild="gold" if rebuild else None).gold(table))
             yield materialized(
                 identity,
                 runtime.lake,
@@ -137,14 +149,29 @@ def _gold(translator: Translator, table: GoldTable) -> dg.AssetsDefinition:
     return gold
 
 
+def _wants_rebuild(context: dg.AssetExecutionContext) -> bool:
+    return bool(context.op_execution_context.op_config["rebuild"])
+
+
 def _ingested(context: dg.AssetExecutionContext, runtime: Runtime, source: EventSource) -> Iterator[Ingested]:
     for step in runtime.refresh(source).bronze():
         context.log.info("Batch %d is in Bronze: %d records.", step.batch, step.records)
         yield step
 
 
-def _refined(context: dg.AssetExecutionContext, runtime: Runtime, source: EventSource) -> Iterator[Refined]:
-    for step in runtime.refresh_tables(source).silver():
+def _refined(
+    context: dg.AssetExecutionContext, runtime: Runtime, source: EventSource, *, rebuild: bool
+) -> Iterator[Refined]:
+    for step in runtime.refresh_tables(source, rebuild="silver" if rebuild else None).silver():
+        if isinstance(step, Staged):
+            context.log.info("Made anew: %d of %d records.", step.records, step.total)
+            continue
+        if isinstance(step, Rebuilt):
+            context.log.info(
+                "Silver and quarantine are made anew: %d and %d rows, generation %d.",
+                *(step.silver, step.quarantined, step.generation),
+            )
+            continue
         context.log.info(
             "Up to batch %d: %d records, %d to Silver, %d to quarantine, %d duplicates.",
             step.batch,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.data_version import CODE_VERSION_TAG
 
 from streaming_assets.contract import EventSource
 from streaming_assets.defs.translator import table_key
@@ -49,8 +50,10 @@ def materialized(
     return dg.MaterializeResult(
         asset_key=key,
         metadata={"dagster/row_count": state.rows or 0, **told, **how_it_stands, **version},
-        # A compaction makes a new version of the table, but only a new batch makes other data.
-        data_version=dg.DataVersion(str(batch)),
+        # A compaction makes a new version of the table, but only a new batch, or all rows made anew, other data.
+        data_version=dg.DataVersion(f"{batch}.{state.generation}" if state.generation else str(batch)),
+        # Rows of another definition than the present one keep the asset outdated, whoever wrote to the table since.
+        tags={} if state.definition is None else {CODE_VERSION_TAG: state.definition},
         check_results=[each for each in checks if each.asset_key == key],
     )
 

@@ -17,7 +17,7 @@ from streaming_assets.engines.protocol import Engine
 from streaming_assets.kafka.broker import connect
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.lake.lock import source_lock
-from streaming_assets.layers.refresh import SourceRefresh
+from streaming_assets.layers.refresh import Rebuild, SourceRefresh
 from streaming_assets.settings import Settings
 
 
@@ -71,9 +71,11 @@ class Runtime:
         """Return the refresh of a source that reads Kafka; raises as `connection`."""
         return SourceRefresh(source, self.settings, self.engine, self.connection, on_wait=lambda: self._waits(source))
 
-    def refresh_tables(self, source: EventSource) -> SourceRefresh:
+    def refresh_tables(self, source: EventSource, *, rebuild: Rebuild | None = None) -> SourceRefresh:
         """Return the refresh of a source's tables after Bronze, which needs no broker."""
-        return SourceRefresh(source, self.settings, self.table_engine, None, on_wait=lambda: self._waits(source))
+        return SourceRefresh(
+            source, self.settings, self.table_engine, None, on_wait=lambda: self._waits(source), rebuild=rebuild
+        )
 
     def locked(self, source: EventSource) -> AbstractContextManager[None]:
         """Hold the source's lock, so that no table changes meanwhile.

@@ -121,7 +121,11 @@ def _pending(source: EventSource, settings: Settings) -> Pending | str:
 
 
 def _behind(source: EventSource, settings: Settings) -> Pending | str:
-    """Look for a refresh that ended half-way: a table that does not contain all of Bronze's batches."""
+    """Look for a refresh that ended half-way.
+
+    It leaves a table that does not contain all of Bronze's batches, or not the generation that Silver is of since it
+    was made anew.
+    """
     bronze = open_table(layout.bronze(source), settings.lake_path)
     if bronze is None:
         return f"lag 0: topic {source.topic.name} holds no records yet"
@@ -131,6 +135,11 @@ def _behind(source: EventSource, settings: Settings) -> Pending | str:
         batch = opened.batch if opened else NO_BATCH
         if batch < bronze.batch:
             return Pending(0, f"lag 0, but {table.name} contains batch {batch} and Bronze {bronze.batch}")
+    tables = [open_table(table, settings.lake_path) for table in (*following, layout.quarantine(source))]
+    generations = {table.id.name: table.generation for table in tables if table is not None}
+    if len(set(generations.values())) > 1:
+        told = ", ".join(f"{generation} of {name}" for name, generation in generations.items())
+        return Pending(0, f"lag 0, but tables are of several generations: {told}")
     return f"lag 0: Bronze has every record of {source.topic.name}"
 
 

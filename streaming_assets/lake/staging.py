@@ -68,7 +68,8 @@ def link_files(staged: Path, table: Path) -> list[AddAction]:
     """Give a table the data files of a staged one beside its own; return what its log has to say of them.
 
     The files are linked, so that this costs neither time nor space; where the file system has no links they are
-    copied. Files that are there already, as after a run that was killed, are left alone.
+    copied. Files that are there already, as after a run that was killed, stay. All are made young, as their age alone
+    keeps a vacuum from deleting them before the log names them.
     """
     actions = _added(staged / "_delta_log")
     for action in actions:
@@ -77,6 +78,7 @@ def link_files(staged: Path, table: Path) -> list[AddAction]:
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.exists():
             _link(staged / path, target)
+        os.utime(target)
     return actions
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 from streaming_assets.contract import EventSource, GoldTable
-from streaming_assets.engines.protocol import Aggregated, Engine, Ingested, Refined, Replayed, Selection
+from streaming_assets.engines.protocol import Aggregated, Engine, Ingested, Rebuilt, Refined, Replayed, Selection, Staged
 from streaming_assets.errors import TopicChanged
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.kafka.topics import ensure_topic
@@ -16,7 +17,10 @@ from streaming_assets.layers.bronze import plan_again, plan_ingest, was_read
 from streaming_assets.layers.undo import Undone, undo_foreign_writes
 from streaming_assets.settings import Settings
 
-Step = Ingested | Refined | Aggregated | Undone
+Rebuild = Literal["silver", "gold"]
+"""What is made anew: Silver and quarantine from Bronze, and with them Gold; or the Gold tables."""
+
+Step = Ingested | Refined | Aggregated | Undone | Staged | Rebuilt
 """One commit, or two where Silver and quarantine go together."""
 
 ReplayStep = Refined | Replayed | Aggregated
@@ -36,6 +40,7 @@ class SourceRefresh:
         on_wait: Callable[[], None] | None = None,
         accept_loss: bool = False,
         undo_foreign_writes: bool = False,
+        rebuild: Rebuild | None = None,
     ) -> None:
         """Remember what is refreshed by what.
 
@@ -47,6 +52,7 @@ class SourceRefresh:
             on_wait: Called once if another process refreshes the source and this one has to wait.
             accept_loss: Go on after records that Kafka deleted before they were read; Bronze records the loss.
             undo_foreign_writes: First take back what other writers did to the tables.
+            rebuild: What is made anew, whether its definition changed or not.
         """
         self.source = source
         self._settings = settings
@@ -55,6 +61,7 @@ class SourceRefresh:
         self._on_wait = on_wait
         self._accept_loss = accept_loss
         self._undo = undo_foreign_writes
+        self._rebuild = rebuild
 
     def run(self) -> Iterator[Step]:
         """Refresh all tables, yielding after every commit; nothing is yielded, or committed, if nothing is new.
@@ -66,6 +73,7 @@ class SourceRefresh:
         with self._lock():
             if self._undo:
                 yield from undo_foreign_writes(self.source, self._settings.lake_path)
+            yield from self._make_anew()  # first, as it mends tables for which Bronze would not be read on
             yield from self._ingest()
             yield from self._engine.refine(self.source)
             for table in self.source.gold:
@@ -76,9 +84,10 @@ class SourceRefresh:
         with self._lock():
             yield from self._ingest()
 
-    def silver(self) -> Iterator[Refined]:
+    def silver(self) -> Iterator[Refined | Staged | Rebuilt]:
         """Refresh Silver and quarantine alone; raises as `run`."""
         with self._lock():
+            yield from self._make_anew()
             yield from self._engine.refine(self.source)
 
     def gold(self, table: GoldTable) -> Iterator[Aggregated]:
@@ -122,8 +131,12 @@ class SourceRefresh:
             if again is not None:
                 yield from self._engine.ingest(again)
 
+    def _make_anew(self) -> Iterator[Staged | Rebuilt]:
+        if self._rebuild == "silver":
+            yield from self._engine.rebuild(self.source)
+
     def _aggregate(self, table: GoldTable) -> Iterator[Aggregated]:
-        aggregated = self._engine.aggregate(self.source, table)
+        aggregated = self._engine.aggregate(self.source, table, rebuild=self._rebuild == "gold")
         if aggregated is not None:
             yield aggregated
 

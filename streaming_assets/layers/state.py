@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from streaming_assets.contract import EventSource
 from streaming_assets.lake import layout
 from streaming_assets.lake.layout import TableId
 from streaming_assets.lake.tables import open_table
+from streaming_assets.layers.outdated import outdated_tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,12 @@ class TableState:
     """Last batch it contains."""
     committed_at: datetime | None = None
     """Time of the newest commit, UTC."""
+    definition: str | None = None
+    """Version of the definition that all rows were computed by; None where nothing says so."""
+    generation: int | None = None
+    """How often Silver and quarantine were made anew; of a Gold table, which of Silver's it was computed from."""
+    outdated: bool = False
+    """Whether the plugin's present definition is another one; told of the tables of a source."""
 
 
 def table_state(table: TableId, lake: Path) -> TableState:
@@ -50,9 +57,13 @@ def table_state(table: TableId, lake: Path) -> TableState:
         version=opened.version,
         batch=opened.batch,
         committed_at=opened.last_commit(),
+        definition=opened.definition,
+        generation=opened.generation,
     )
 
 
 def source_state(source: EventSource, lake: Path) -> list[TableState]:
     """Return how all tables of a source stand; raises as `table_state`."""
-    return [table_state(table, lake) for table in layout.tables_of(source)]
+    outdated = outdated_tables(source, lake)
+    states = [table_state(table, lake) for table in layout.tables_of(source)]
+    return [replace(state, outdated=state.table in outdated) for state in states]

@@ -9,15 +9,18 @@ from typing import Any
 
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from streaming_assets.cli.commands.tables import tell_outdated
 from streaming_assets.cli.console import err, print_error, print_json, print_note, print_table
 from streaming_assets.cli.context import broker, sources
 from streaming_assets.cli.interrupts import check_interrupt
 from streaming_assets.contract import EventSource
 from streaming_assets.engines.factory import make_engine
-from streaming_assets.engines.protocol import Aggregated, Ingested, Refined
+from streaming_assets.engines.protocol import Aggregated, Ingested, Rebuilt, Refined, Staged
 from streaming_assets.errors import StreamingAssetsError
 from streaming_assets.kafka.connection import Connection
+from streaming_assets.lake.layout import TableId
 from streaming_assets.lake.losses import AcceptedLoss
+from streaming_assets.layers.outdated import outdated_tables
 from streaming_assets.layers.refresh import SourceRefresh, Step
 from streaming_assets.layers.undo import Undone
 from streaming_assets.settings import Settings, load_settings
@@ -45,6 +48,10 @@ class Summary:
     """How many steps were committed."""
     gold: dict[str, int] = field(default_factory=dict)
     """Rows written by Gold table."""
+    rebuilt: dict[str, int] = field(default_factory=dict)
+    """Rows of Silver and quarantine, where they were made anew."""
+    outdated: list[TableId] = field(default_factory=list)
+    """Tables with rows of another definition than the plugin's."""
     error: StreamingAssetsError | None = None
     """Why it ended early; what was committed before stays."""
 
@@ -60,18 +67,20 @@ class Summary:
             self.duplicates += step.duplicates
         elif isinstance(step, Aggregated):
             self.gold[step.table] = step.rows
+        elif isinstance(step, Rebuilt):
+            self.rebuilt = {"silver": step.silver, "quarantine": step.quarantined}
         elif isinstance(step, Undone):
             self.undone += [f"{step.table.name}: {commit}" for commit in step.commits]
 
 
-def refresh(names: Sequence[str], *, engine: str | None, as_json: bool, **wishes: bool) -> bool:
+def refresh(names: Sequence[str], *, engine: str | None, as_json: bool, **wishes: Any) -> bool:
     """Refresh sources one after the other and say what came in; return whether all went well.
 
     Args:
         names: The sources; none means all.
         engine: What computes and commits; None takes the settings'.
         as_json: Write JSON.
-        wishes: See `SourceRefresh`: `accept_loss`, `undo_foreign_writes`.
+        wishes: See `SourceRefresh`: `accept_loss`, `undo_foreign_writes`, `rebuild`.
 
     Raises:
         StreamingAssetsError: A source is unknown, or there is no broker.
@@ -88,14 +97,14 @@ def refresh(names: Sequence[str], *, engine: str | None, as_json: bool, **wishes
 
 
 def refresh_all(
-    selected: Sequence[EventSource], settings: Settings, connection: Connection, **wishes: bool
+    selected: Sequence[EventSource], settings: Settings, connection: Connection, **wishes: Any
 ) -> list[Summary]:
     """Refresh sources one after the other, showing progress; what ends one costs no other."""
     engine = make_engine(settings, connection)
     try:
         make = partial(SourceRefresh, settings=settings, engine=engine, connection=connection)
         with _progress() as progress:
-            return [_refresh(source, partial(make, **wishes), progress) for source in selected]
+            return [_refresh(source, settings, partial(make, **wishes), progress) for source in selected]
     finally:
         engine.close()
 
@@ -118,11 +127,20 @@ def print_summaries(summaries: Sequence[Summary]) -> None:
                 f"{each.source}: loss of at most {loss.records_at_most:,} records is accepted and recorded in Bronze "
                 f"(partition {loss.partition}, offsets {loss.start} to {loss.end - 1})"
             )
+        if each.rebuilt:
+            print_note(
+                f"{each.source}: made anew, with {each.rebuilt['silver']:,} rows in Silver and "
+                f"{each.rebuilt['quarantine']:,} in quarantine"
+            )
         if each.error is not None:
             print_error(each.error)
+        else:
+            tell_outdated(each.source, each.outdated)
 
 
-def _refresh(source: EventSource, make: Callable[..., SourceRefresh], progress: Progress) -> Summary:
+def _refresh(
+    source: EventSource, settings: Settings, make: Callable[..., SourceRefresh], progress: Progress
+) -> Summary:
     summary = Summary(source.name)
     task = progress.add_task(source.name, total=None, doing="looking for new events")
 
@@ -133,6 +151,7 @@ def _refresh(source: EventSource, make: Callable[..., SourceRefresh], progress: 
         for step in make(source, on_wait=waiting).run():
             summary.add(step)
             progress.update(task, doing=_doing(summary, step))
+        summary.outdated = outdated_tables(source, settings.lake_path)
     except StreamingAssetsError as error:
         check_interrupt()
         summary.error = error
@@ -147,6 +166,10 @@ def _doing(summary: Summary, step: Step) -> str:
         return f"silver: {summary.silver:,} events, {summary.quarantined:,} to quarantine"
     if isinstance(step, Undone):
         return f"taken back what others did to {step.table.name}"
+    if isinstance(step, Staged):
+        return f"silver anew: {step.records:,} of {step.total:,} records"
+    if isinstance(step, Rebuilt):
+        return "silver anew: in its place"
     return f"gold: {step.table}"
 
 
@@ -166,5 +189,6 @@ def _plain(summary: Summary) -> dict[str, Any]:
     return {
         **vars(summary),
         "accepted_loss": accepted,
+        "outdated": [table.name for table in summary.outdated],
         "error": None if summary.error is None else str(summary.error),
     }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from streaming_assets.cli.console import age, print_json, print_table, size
+from streaming_assets.cli.console import age, print_json, print_note, print_table, size
 from streaming_assets.cli.context import sources
+from streaming_assets.lake.layout import TableId
 from streaming_assets.layers.state import TableState, source_state
 from streaming_assets.settings import load_settings
 
@@ -38,6 +39,20 @@ def tables(names: Sequence[str], *, as_json: bool) -> None:
             ),
             title=name,
         )
+        tell_outdated(name, [state.table for state in of_source if state.outdated])
+
+
+def tell_outdated(source: str, outdated: Sequence[TableId]) -> None:
+    """Tell which tables another definition made than the plugin has now, and the command that makes them anew."""
+    names = [table.name.removeprefix(f"{source}.") for table in outdated]
+    older = [name for name in names if not name.startswith("gold.")]
+    if older:
+        print_note(
+            f"{source}: {' and '.join(older)} have rows of another definition than the plugin's; "
+            f"`streaming-assets refresh {source} --rebuild silver` makes them anew"
+        )
+    elif names:
+        print_note(f"{source}: the next refresh computes {', '.join(names)} again, as the definition has changed")
 
 
 def _plain(state: TableState) -> dict[str, object]:

@@ -69,10 +69,11 @@ class Aggregator:
     def _is_of_another(self, gold: LakeTable, silver: LakeTable) -> bool:
         """Tell whether the table was computed by another definition, or from a Silver that was made anew since."""
         gold.expect_ours()
-        stored = gold.definition
-        if stored is None:  # it is older than these versions; its columns are all there is to go by
+        if gold.generation != silver.generation:
+            return True
+        if gold.definition is None:  # it is older than these versions; its columns are all there is to go by
             return bool(other_columns(gold.arrow_schema(), gold_schema(self.table)))
-        return stored != gold_version(self.table) or gold.generation != silver.generation
+        return gold.definition != gold_version(self.table)
 
     def _compute_anew(self, gold: LakeTable, silver: LakeTable) -> Aggregated:
         """Compute the whole table, and give it the columns of the present definition, in one commit."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from streaming_assets.engines.embedded.silver import Refiner
 from streaming_assets.engines.protocol import Rebuilt, Staged
-from streaming_assets.errors import EngineError, TableError
+from streaming_assets.errors import ConcurrentWrite, EngineError, TableError
 from streaming_assets.faults import reach
 from streaming_assets.lake import layout
 from streaming_assets.lake.layout import TableId
@@ -24,6 +24,9 @@ from streaming_assets.lake.tables import LakeTable, open_or_create, open_ours, o
 from streaming_assets.versions import silver_version
 
 _GIB = 2**30
+
+_ATTEMPTS = 5
+"""How often a table is replaced in vain, because somebody else committed in between, before that is an error."""
 
 
 @dataclass
@@ -123,23 +126,30 @@ class Rebuilder:
         silver, quarantine = (self._staged(layer, staging) for layer in ("silver", "quarantine"))
         upto = max(silver.batch, quarantine.batch)
         for staged, batch in ((silver, silver.batch), (quarantine, upto)):
-            table = open_table(staged.id, lake) or open_or_create(source, staged.id, lake)
-            if table.generation == staging.generation:
-                continue
-            table.take_over(
-                staged,
-                batch=batch,
-                generation=staging.generation,
-                metadata={"definition": staging.definition, "rebuilt": staged.rows()},
-                # Whatever a replay brought to the old Silver, nothing is left to be told to the new quarantine.
-                replay=upto if staged is quarantine else None,
-            )
-            reach("rebuild.swapped")
+            # Whatever a replay brought to the old Silver, nothing is left to be told to the new quarantine.
+            self._take_place(staged, staging, batch, replay=upto if staged is quarantine else None)
         rebuilt = Rebuilt(
             batch=silver.batch, generation=staging.generation, silver=silver.rows(), quarantined=quarantine.rows()
         )
         discard_staging(source, lake)
         return rebuilt
+
+    def _take_place(self, staged: LakeTable, staging: Staging, batch: int, replay: int | None) -> None:
+        """Replace a table by the staged one, unless it is already."""
+        metadata = {"definition": staging.definition, "rebuilt": staged.rows()}
+        for attempt in range(_ATTEMPTS):
+            table = open_table(staged.id, self.refiner.lake)
+            table = table or open_or_create(self.refiner.source, staged.id, self.refiner.lake)
+            if table.generation == staging.generation:
+                return
+            try:
+                table.take_over(staged, batch=batch, generation=staging.generation, metadata=metadata, replay=replay)
+            except ConcurrentWrite:  # maintenance merges files beside a refresh
+                if attempt == _ATTEMPTS - 1:
+                    raise
+            else:
+                reach("rebuild.swapped")
+                return
 
     def _staged(self, layer: layout.Layer, staging: Staging) -> LakeTable:
         table = self._open(layer, staging)
