@@ -67,7 +67,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=200, help="processes to kill, besides the broker")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--source", nargs="+", choices=SOURCES, default=list(SOURCES))
-    parser.add_argument("--rate", type=float, default=100, help="events a second of each source")
+    parser.add_argument("--rate", type=float, default=60, help="events a second of each source")
     parser.add_argument("--dagster", action="store_true", help="let some of the processes be Dagster runs")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()

@@ -247,10 +247,11 @@ def run(  # noqa: PLR0913 - these are the choices there are
     try:
         report.say("starting the broker")
         home.start_broker()
-        victims = [Victims(home, source, report, rate=rate, dagster=dagster) for source in sources]
-        for each in victims:  # one after the other: the first Dagster run makes the instance's tables
-            report.say(f"{each.source}: undisturbed")
-            each.prepare()
+        victims: list[Victims] = []
+        for source in sources:  # one after the other: the first Dagster run makes the instance's tables
+            report.say(f"{source}: undisturbed")
+            victims.append(Victims(home, source, report, rate=rate, dagster=dagster))
+            victims[-1].prepare()
         _kill_all(home, victims, report, kills)
         for each in victims:
             report.say(f"{each.source}: draining")
@@ -267,20 +268,21 @@ def run(  # noqa: PLR0913 - these are the choices there are
 def _kill_all(home: Home, victims: Sequence[Victims], report: Report, kills: int) -> None:
     """Kill processes of all sources side by side, and the broker in the middle."""
     plans = [each.plan((kills + place) // len(victims)) for place, each in enumerate(victims)]
-    _in_parallel(victims, [moments[: len(moments) // 2] for moments in plans], report)
+    _in_parallel(home, victims, [moments[: len(moments) // 2] for moments in plans], report)
     report.say("the broker")
     _kill_broker(home, victims, report)
-    _in_parallel(victims, [moments[len(moments) // 2 :] for moments in plans], report)
+    _in_parallel(home, victims, [moments[len(moments) // 2 :] for moments in plans], report)
 
 
-def _in_parallel(victims: Sequence[Victims], plans: Sequence[Sequence[Moment]], report: Report) -> None:
+def _in_parallel(home: Home, victims: Sequence[Victims], plans: Sequence[Sequence[Moment]], report: Report) -> None:
     with ThreadPoolExecutor(len(victims)) as executor:
         killings = [executor.submit(each.kill, moments) for each, moments in zip(victims, plans, strict=True)]
         try:
             for killing in killings:
                 killing.result()
-        except BaseException:  # also of SIGTERM: no more processes are started then
+        except BaseException:  # SIGTERM among them: what runs is ended, so that nobody waits for it
             report.failed = True
+            home.end()
             raise
 
 

@@ -111,7 +111,7 @@ class Process:
         """End it and all its children."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._popen.pid, signal.SIGKILL)
-        self._popen.communicate()
+        self._popen.wait()
 
     @property
     def name(self) -> str:
@@ -196,10 +196,14 @@ class Home:
             return {}
         return state
 
+    def end(self) -> None:
+        """End all processes that were started."""
+        for process in list(self._started):
+            process.end()
+
     def close(self) -> None:
         """End everything that is left, the broker last."""
-        for process in self._started:
-            process.end()
+        self.end()
         wait_for("the end of the broker", lambda: not self._broker())
 
 
