@@ -57,6 +57,8 @@ class Overlap:
         for partition, offset in self._start.items():
             starts[partition] = offset
         before = offsets < starts[partitions]
+        if not before.any():
+            return RecordBatch(batch.table, next_offsets)
         for row in np.flatnonzero(before).tolist():
             self._expect_same(batch.table.slice(row, 1))
         return RecordBatch(batch.table.filter(pa.array(~before)), next_offsets)
