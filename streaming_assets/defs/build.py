@@ -9,7 +9,7 @@ import dagster as dg
 
 from streaming_assets.contract import EventSource
 from streaming_assets.defs.assets import source_assets
-from streaming_assets.defs.checks import recompute_check
+from streaming_assets.defs.full_checks import full_checks, verify_job
 from streaming_assets.defs.jobs import maintenance_job, maintenance_schedule, refresh_job
 from streaming_assets.defs.replay import replay_job
 from streaming_assets.defs.resources import runtime_resource
@@ -46,8 +46,8 @@ def source_definitions(source: EventSource, settings: Settings) -> dg.Definition
     refresh, maintenance = refresh_job(translator), maintenance_job(translator)
     return dg.Definitions(
         assets=source_assets(translator),
-        asset_checks=[recompute_check(translator, table) for table in source.gold],
-        jobs=[refresh, maintenance, replay_job(translator)],
+        asset_checks=full_checks(translator),
+        jobs=[refresh, maintenance, replay_job(translator), verify_job(translator)],
         sensors=[lag_sensor(translator, refresh)],
         schedules=[maintenance_schedule(translator, maintenance)],
     )

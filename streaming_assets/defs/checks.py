@@ -6,15 +6,12 @@ from pathlib import Path
 
 import dagster as dg
 
-from streaming_assets.contract import EventSource, GoldTable
-from streaming_assets.defs.failures import explained
-from streaming_assets.defs.resources import Runtime
-from streaming_assets.defs.translator import Translator, table_key
+from streaming_assets.contract import EventSource
+from streaming_assets.defs.translator import table_key
 from streaming_assets.engines.audits import Audit
 from streaming_assets.lake import layout
 from streaming_assets.lake.tables import NO_BATCH, LakeTable, open_table
 from streaming_assets.layers.findings import Finding, event_id_unique, reconciled
-from streaming_assets.layers.verify import Verifier
 
 
 def bronze_check_specs(source: EventSource) -> list[dg.AssetCheckSpec]:
@@ -81,33 +78,10 @@ def silver_check_results(source: EventSource, audit: Audit, threshold: float) ->
     """
     silver = table_key(layout.silver(source))
     return [
-        _result(reconciled(audit), silver),
-        _result(event_id_unique(audit), silver, severity=dg.AssetCheckSeverity.WARN),
+        check_result(reconciled(audit), silver),
+        check_result(event_id_unique(audit), silver, severity=dg.AssetCheckSeverity.WARN),
         _quarantine_share(source, audit, threshold),
     ]
-
-
-def recompute_check(translator: Translator, table: GoldTable) -> dg.AssetChecksDefinition:
-    """Make the check that compares a Gold table with its computation from all of Silver.
-
-    Its cost grows with everything that is stored, so no refresh runs it; a person does, or a job.
-    """
-    source = translator.source
-    key = table_key(layout.gold(source, table))
-
-    @dg.asset_check(
-        asset=key,
-        name="equals_recompute",
-        description="The table equals its computation from all of Silver, row by row.",
-    )
-    def equals_recompute(
-        context: dg.AssetCheckExecutionContext, runtime: dg.ResourceParam[Runtime]
-    ) -> dg.AssetCheckResult:
-        # Under the lock instead of in the pool: a stream holds the pool for hours, and the lock for moments.
-        with explained(context), runtime.locked(source):
-            return _result(Verifier(source, runtime.table_engine).gold(table), key)
-
-    return equals_recompute
 
 
 def _quarantine_share(source: EventSource, audit: Audit, threshold: float) -> dg.AssetCheckResult:
@@ -140,15 +114,27 @@ def _count_new(bronze: LakeTable, after: int) -> tuple[int, int]:
     return extent["records"], repeated["records"]
 
 
-def _result(
-    finding: Finding, key: dg.AssetKey, *, severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
+def check_result(
+    finding: Finding,
+    key: dg.AssetKey,
+    *,
+    name: str | None = None,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
 ) -> dg.AssetCheckResult:
+    """Return a finding as the result of an asset check.
+
+    Args:
+        finding: The finding.
+        key: The asset it is about.
+        name: Name of the check, where it is another one than the finding's.
+        severity: How bad it is if it does not hold.
+    """
     told = {"where to look": finding.examples, "to be known": finding.notes}
     return dg.AssetCheckResult(
         passed=finding.passed,
         asset_key=key,
-        check_name=finding.check,
+        check_name=name or finding.check,
         description=finding.found,
         severity=severity,
-        metadata={**finding.numbers, **{name: "\n".join(texts) for name, texts in told.items() if texts}},
+        metadata={**finding.numbers, **{each: "\n".join(texts) for each, texts in told.items() if texts}},
     )

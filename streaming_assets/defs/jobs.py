@@ -7,6 +7,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from streaming_assets.contract import EventSource
 from streaming_assets.defs.failures import explained
+from streaming_assets.defs.full_checks import full_check_keys
 from streaming_assets.defs.resources import Runtime
 from streaming_assets.defs.translator import SOURCE_TAG, Translator, table_key
 from streaming_assets.errors import StreamingAssetsError
@@ -33,10 +34,9 @@ def refresh_job(translator: Translator) -> UnresolvedAssetJobDefinition:
     """Make the job that brings everything the topic holds through all tables, in one process."""
     source = translator.source
     tables = dg.AssetSelection.assets(*(spec.key for spec in translator.tables()))
-    recomputed = [dg.AssetCheckKey(table_key(layout.gold(source, table)), "equals_recompute") for table in source.gold]
     return dg.define_asset_job(
         f"refresh_{source.name}",
-        selection=tables - dg.AssetSelection.checks(*recomputed),
+        selection=tables - dg.AssetSelection.checks(*full_check_keys(source)),
         description=f"Bring everything that topic {source.topic.name} holds to Bronze, Silver and all Gold tables.",
         tags={SOURCE_TAG: source.name},
         executor_def=dg.in_process_executor,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from streaming_assets.errors import BrokerError, BrokerNotRunning
@@ -46,6 +46,21 @@ def connect(
         yield Connection(broker.bootstrap_servers)
     finally:
         os.close(users)
+
+
+@contextmanager
+def connect_if_running(settings: Settings) -> Iterator[Connection | None]:
+    """Give a connection as `connect` does where a cluster is configured or a broker runs; None where none does.
+
+    Raises:
+        BrokerError: The broker's folder can't be used.
+    """
+    with ExitStack() as stack:
+        try:
+            connection = stack.enter_context(connect(settings, start=False))
+        except BrokerNotRunning:
+            connection = None
+        yield connection
 
 
 def broker_address(settings: Settings) -> str | None:

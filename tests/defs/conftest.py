@@ -58,6 +58,11 @@ class Lab:
         keys = [dg.AssetKey([self.source.name, *table.split("/")]) for table in tables]
         return self._execute("refresh", asset_selection=keys or None)
 
+    def verify(self) -> dict[str, dg.AssetCheckEvaluation]:
+        """Run all costly checks; return what they say, by table and name."""
+        evaluations = self._execute("verify").get_asset_check_evaluations()
+        return {f"{'/'.join(each.asset_key.path[1:])} {each.check_name}": each for each in evaluations}
+
     def maintain(self) -> dg.ExecuteInProcessResult:
         return self._execute("maintain")
 

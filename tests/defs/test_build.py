@@ -87,23 +87,26 @@ def test_checks(graph):
         ("silver", "reconciled", True),
         ("silver", "event_id_unique", False),
         ("quarantine", "quarantine_share", False),
-        *((table, "equals_recompute", False) for table in gold),
+        *(("bronze", name, False) for name in ("offsets", "batches")),
+        *(("silver", name, False) for name in ("all_reconciled", "all_event_ids_unique")),
+        *((table, "equals_recompute", False) for table in ("silver", "quarantine", *gold)),
     }
 
 
 def test_jobs_sensors_and_schedules(definitions):
-    """Each source has a refresh with a lag sensor, a maintenance with an hourly schedule, and a replay; all on."""
+    """Each source has a refresh with a lag sensor, a maintenance with a schedule, a replay and a proof; all on."""
     repository = definitions.get_repository_def()
     jobs = {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")}
     sensors = {each.name: (each.job_name, each.default_status.value) for each in repository.sensor_defs}
     schedules = {each.name: (each.job_name, each.default_status.value) for each in repository.schedule_defs}
-    assert jobs == {f"{what}_{source}" for what in ("refresh", "maintain", "replay_quarantine") for source in GRAPH}
+    kinds = ("refresh", "maintain", "replay_quarantine", "verify")
+    assert jobs == {f"{what}_{source}" for what in kinds for source in GRAPH}
     assert sensors == {f"{source}_lag": (f"refresh_{source}", "RUNNING") for source in GRAPH}
     assert schedules == {f"maintain_{source}_when_due": (f"maintain_{source}", "RUNNING") for source in GRAPH}
 
 
 def test_refresh_leaves_the_costly_checks_out(definitions):
-    """A refresh fills all tables and checks everything but Gold against its recomputation."""
+    """A refresh fills all tables and checks what it brought, and nothing whose cost grows with what is stored."""
     steps = {node.name for node in definitions.resolve_job_def("refresh_user_interactions").graph.nodes}
     assert steps == {
         "user_interactions__bronze",

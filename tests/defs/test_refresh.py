@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from deltalake import DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from streaming_assets.kafka.broker import broker_address
 from streaming_assets.settings import load_settings
@@ -114,10 +115,20 @@ def test_empty_topic_is_no_error(lab):
     }
 
 
+def as_ours(filled, layer: str, *, batch: int | None = None) -> tuple[DeltaTable, CommitProperties]:
+    """Open a table, and let a commit look like the framework's newest one, as a fault of ours would."""
+    table = DeltaTable(str(filled.lake / layer))
+    metadata = json.loads(table.history(1)[0]["userMetadata"])
+    metadata["batch"] = batch or metadata["batch"]
+    transaction = Transaction(f"streaming_assets/{filled.source.name}.{layer}", metadata["batch"])
+    return table, CommitProperties({"userMetadata": json.dumps(metadata)}, app_transactions=[transaction])
+
+
 def test_lost_rows_block_gold(filled):
     """Where Silver lost a row, a refresh that brings nothing counts all, says how many are lost, and blocks Gold."""
     filled.refresh()
-    DeltaTable(str(filled.lake / "silver")).delete("event_id = 'e100'")
+    silver, properties = as_ours(filled, "silver")
+    silver.delete("event_id = 'e100'", commit_properties=properties)
     result = filled.refresh()
     assert not result.success
     assert checks(result)["reconciled"] == (
@@ -138,10 +149,10 @@ def test_refresh_counts_what_it_brought(filled, interaction):
 def test_repeated_records_block_silver(filled):
     """Where Bronze has records twice, the refresh fails before Silver reads them."""
     filled.refresh()
-    bronze = DeltaTable(str(filled.lake / "bronze"))
+    bronze, properties = as_ours(filled, "bronze", batch=2)
     rows = bronze.to_pyarrow_table()
     twice = rows.slice(0, 3).set_column(rows.column_names.index("batch"), "batch", [[2, 2, 2]])
-    write_deltalake(bronze, twice.cast(rows.schema), mode="append")
+    write_deltalake(bronze, twice.cast(rows.schema), mode="append", commit_properties=properties)
     result = filled.refresh()
     assert not result.success
     assert checks(result) == {"records_once": (False, "3 new rows, 3 records more than once")}
@@ -198,6 +209,48 @@ def test_changed_gold_is_found(filled):
     DeltaTable(str(filled.lake / "gold" / "events_by_type")).delete("events = 10")
     evaluation = recompute(filled, "events_by_type")
     assert (evaluation.passed, evaluation.description) == (False, "3 rows, 1 missing, 0 unexpected")
+
+
+def test_everything_stored_can_be_verified(filled, interaction):
+    """After two refreshes the job that verifies everything passes, and tells the numbers of all batches."""
+    filled.refresh()
+    filled.publish(interaction(1000))
+    filled.refresh()
+    found = filled.verify()
+    gold = [f"gold/{table} equals_recompute" for table in ("events_by_type", "user_sessions", "video_activity")]
+    assert {name: each.passed for name, each in found.items()} == dict.fromkeys(
+        [
+            "bronze offsets",
+            "bronze batches",
+            "silver all_reconciled",
+            "silver all_event_ids_unique",
+            "silver equals_recompute",
+            "quarantine equals_recompute",
+            *gold,
+        ],
+        True,
+    )
+    assert found["bronze offsets"].description == "201 records; offsets: each once"
+    reconciled = found["silver all_reconciled"].description
+    assert reconciled == "bronze 201 = silver 191 + quarantine 4 + duplicates 6"
+
+
+def test_what_is_lost_is_told_with_its_place(filled):
+    """A record that Bronze lost is read back from Kafka, and told by partition and offset."""
+    filled.refresh()
+    DeltaTable(str(filled.lake / "bronze")).delete('"partition" = 0 AND "offset" = 3')
+    found = filled.verify()
+    wrong = {"bronze offsets", "bronze batches", "silver all_reconciled"}
+    assert {name for name, each in found.items() if not each.passed} == wrong
+    assert found["bronze offsets"].metadata["lost"].value == 1
+    assert found["bronze offsets"].metadata["where to look"].value == "lost: partition 0: 3"
+
+
+def test_verifying_starts_no_broker(lab, tmp_path):
+    """A run of the costly checks alone starts no broker where none runs."""
+    alone = replace(lab, settings=load_settings(home=tmp_path / "alone", kafka_bootstrap_servers=None))
+    assert all(each.passed for each in alone.verify().values())
+    assert not (tmp_path / "alone" / "kafka").exists()
 
 
 def test_run_without_a_broker_starts_one_and_stops_it(lab, tmp_path):

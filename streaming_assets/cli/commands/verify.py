@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from rich.text import Text
@@ -11,16 +10,14 @@ from rich.text import Text
 from streaming_assets.cli.console import err, out, print_json, print_note, print_table
 from streaming_assets.cli.context import sources
 from streaming_assets.engines.factory import make_engine
-from streaming_assets.errors import BrokerNotRunning
-from streaming_assets.kafka.broker import connect
-from streaming_assets.kafka.connection import Connection
+from streaming_assets.kafka.broker import connect_if_running
 from streaming_assets.lake import layout
 from streaming_assets.lake.lock import source_lock
 from streaming_assets.lake.tables import open_table
 from streaming_assets.layers.findings import Finding
 from streaming_assets.layers.scope import Choice
 from streaming_assets.layers.verify import verify as verify_source
-from streaming_assets.settings import Settings, load_settings
+from streaming_assets.settings import load_settings
 
 
 def verify(names: Sequence[str], *, choice: Choice, as_json: bool) -> bool:
@@ -34,7 +31,7 @@ def verify(names: Sequence[str], *, choice: Choice, as_json: bool) -> bool:
     engine = make_engine(settings, None)
     findings: list[tuple[str, Finding]] = []
     try:
-        with _running_broker(settings) as connection, err.status("verifying") as status:
+        with connect_if_running(settings) as connection, err.status("verifying") as status:
             for source in selected:
 
                 def tell(what: str, name: str = source.name) -> None:
@@ -55,17 +52,6 @@ def verify(names: Sequence[str], *, choice: Choice, as_json: bool) -> bool:
         if all(open_table(layout.bronze(source), settings.lake_path) is None for source in selected):
             print_note(f"there are no tables in {settings.lake_path} yet")
     return holds
-
-
-@contextmanager
-def _running_broker(settings: Settings) -> Iterator[Connection | None]:
-    """Connect to the broker where one is running; none is started to verify what lies in the tables."""
-    with ExitStack() as stack:
-        try:
-            connection = stack.enter_context(connect(settings, start=False))
-        except BrokerNotRunning:
-            connection = None
-        yield connection
 
 
 def _print(findings: Sequence[tuple[str, Finding]], choice: Choice) -> None:
