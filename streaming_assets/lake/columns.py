@@ -34,7 +34,8 @@ def wrong_columns(table: TableId, path: Path, found: list[str], *, changed: bool
     told = {"found": ", ".join(found), "meaning": "nothing was read or written; the table is as it was"}
     if table.layer == "bronze":
         way = "undo the change: Bronze has the same columns in every version, and nothing else has its records"
-        return TableError(f"The columns of table {table.name} are not Bronze's.", remedy=way, **told)
+        expected = "the columns that every Bronze table has"
+        return TableError(f"The columns of table {table.name} are not Bronze's.", expected=expected, remedy=way, **told)
     if changed:
         return DefinitionChanged(
             f"The definition of table {table.name} has other columns than the table.",

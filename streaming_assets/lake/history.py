@@ -10,7 +10,7 @@ The actions of a log entry are those of the Delta protocol (PROTOCOL.md, section
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -105,25 +105,25 @@ def recent(table: Path, app_id: str, newest: int, checked: int | None = None) ->
     """
     own: Entry | None = None
     others = []
-    for entry in _downwards(table, app_id, newest):
-        if checked is not None and entry.version <= checked:
-            break
+    version = newest
+    while version > (-1 if checked is None else checked):
+        entry = _read(table, app_id, version)
+        if entry is None:
+            break  # the log goes back no further
         if not entry.ours:
             others.append(entry)
         elif own is None:
             own = entry
-            checked = entry.metadata.get(CHECKED, entry.version - 1) if checked is None else checked
+            checked = entry.metadata.get(CHECKED, version - 1) if checked is None else checked
+        version -= 1
     return Recent(own, tuple(others))
 
 
-def _downwards(table: Path, app_id: str, newest: int) -> Iterator[Entry]:
-    """Yield entries, newest first, as far as the log goes back."""
-    for version in range(newest, -1, -1):
-        try:
-            text = entry_path(table, version).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return
-        yield _entry(version, text, app_id)
+def _read(table: Path, app_id: str, version: int) -> Entry | None:
+    try:
+        return _entry(version, entry_path(table, version).read_text(encoding="utf-8"), app_id)
+    except FileNotFoundError:
+        return None
 
 
 def _entry(version: int, text: str, app_id: str) -> Entry:

@@ -12,7 +12,7 @@ from streaming_assets.contract import EventSource
 from streaming_assets.errors import TableBehind
 from streaming_assets.lake import layout
 from streaming_assets.lake.remedies import anew, recompute, refresh
-from streaming_assets.lake.tables import LakeTable, open_ours, open_table
+from streaming_assets.lake.tables import NO_BATCH, LakeTable, open_ours, open_table
 
 QUARANTINED_UPTO = "quarantine"
 """Key in the metadata of Silver's commits: the batch that quarantine contained then."""
@@ -29,7 +29,8 @@ def expect_bronze_complete(source: EventSource, lake: Path) -> None:
     bronze = open_ours(layout.bronze(source), lake)
     for identity in (layout.silver(source), layout.quarantine(source)):
         later = open_table(identity, lake)
-        if later is not None and later.batch > (bronze.batch if bronze else 0):
+        if later is not None and later.batch > (bronze.batch if bronze else NO_BATCH):
+            later.expect_ours()
             raise _behind(layout.bronze(source), bronze, later)
 
 
