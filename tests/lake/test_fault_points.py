@@ -41,7 +41,7 @@ def arm(monkeypatch):
 
 def texts(rows):
     """Rows of 400 letters that can't be compressed to less than half."""
-    chance = random.Random(1)
+    chance = random.Random(1)  # noqa: S311 - reproducible on purpose
     return pa.table({"text": [f"{chance.getrandbits(1600):0400x}" for _ in range(rows)]}, schema=gold_schema(TEXTS))
 
 
