@@ -86,7 +86,7 @@ def _topic_gone(topic: str, reached: Reached) -> Break:
         summary=f"Topic {topic}, from which Bronze was filled, is gone.",
         found="no topic of that name",
         expected=f"topic id {reached.topic_id}" if reached.topic_id else "the topic",
-        meaning="Bronze keeps what was read; records that were not are gone with the topic; nothing was written",
+        meaning="Bronze keeps what was read; records that were not are gone with the topic",
     )
 
 
@@ -98,7 +98,7 @@ def _other_cluster(state: TopicState, reached: Reached) -> Break | None:
         summary=f"Topic {state.name} is not the one Bronze was filled from: it lies in another Kafka cluster.",
         found=f"cluster {state.cluster_id}",
         expected=f"cluster {reached.cluster_id}",
-        meaning="offsets of the one say nothing about the other; nothing was read or written",
+        meaning="offsets of the one say nothing about the other; what Bronze has is untouched",
     )
 
 
@@ -111,7 +111,7 @@ def _other_topic(state: TopicState, reached: Reached) -> Break | None:
         found=f"topic id {state.topic_id}",
         expected=f"topic id {reached.topic_id}",
         meaning="it was deleted and created again, or the source names another topic now; its offsets would name "
-        "other records than the same offsets in Bronze do; nothing was read or written",
+        "other records than the same offsets in Bronze do; what Bronze has is untouched",
     )
 
 
@@ -124,7 +124,7 @@ def _partition_gone(state: TopicState, reached: Reached) -> Break | None:
         summary=f"Topic {state.name} lacks a partition from which Bronze was filled.",
         found=_listed(f"no partition {one}" for one in gone),
         expected=_listed(f"offset {reached.next_offsets[one]} of partition {one}" for one in gone),
-        meaning="Bronze keeps what was read of it; records that were not are gone; nothing was read or written",
+        meaning="Bronze keeps what was read of it; records that were not are gone",
     )
 
 
@@ -138,7 +138,7 @@ def _truncated(state: TopicState, reached: Reached) -> Break | None:
         found=_listed(f"partition {one} ends at offset {state.high[one]}" for one in sorted(short)),
         expected=_listed(f"offset {short[one]} of partition {one}" for one in sorted(short)),
         meaning=f"Kafka lost {sum(short[one] - state.high[one] for one in short)} offsets that Bronze has, and will "
-        "give them to other records; nothing was read or written",
+        "give them to other records; what Bronze has is untouched",
     )
 
 
@@ -153,7 +153,7 @@ def _overtaken(state: TopicState, reached: Reached) -> Break | None:
         found=_listed(f"partition {one} begins at offset {low}" for one, (_, low) in lost.items()),
         expected=_listed(f"offset {start} of partition {one}" for one, (start, _) in lost.items()),
         meaning=f"at most {sum(low - start for start, low in lost.values())} records are lost; "
-        "nothing was read or written",
+        "what Bronze has is untouched",
     )
 
 

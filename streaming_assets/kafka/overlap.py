@@ -72,7 +72,7 @@ class Overlap:
             found=f"another record at offset {found[0]} of partition {partition}",
             expected=f"the record that Bronze has at offset {self._last[partition][0]}",
             meaning="Kafka lost records that Bronze has, and gave their offsets to others; which of those were missed "
-            "can't be told; nothing was written",
+            "can't be told; what Bronze has is untouched",
         )
 
 

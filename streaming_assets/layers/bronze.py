@@ -127,9 +127,9 @@ def _ways_out(kind: type[TopicChanged], source: EventSource, lake: Path) -> str:
             "happen again, refresh more often than the topic's `retention.ms` deletes"
         )
     folder = lake / source.name
-    anew = f"`mv {shlex.quote(str(folder))} {shlex.quote(f'{folder}.before')} && {refresh}`"
+    anew = f"`mv {shlex.quote(str(folder))} {shlex.quote(str(_aside(folder)))} && {refresh}`"
     back = (
-        "let STREAMING_ASSETS_KAFKA_BOOTSTRAP_SERVERS name the old cluster"
+        "let STREAMING_ASSETS_KAFKA_BOOTSTRAP_SERVERS name the old cluster, or bring back its data"
         if kind is ClusterChanged
         else "bring the topic back as it was"
     )
@@ -138,3 +138,9 @@ def _ways_out(kind: type[TopicChanged], source: EventSource, lake: Path) -> str:
         "(--accept-loss is for records that retention deleted, and does not help here: partition and offset would "
         "name two records)"
     )
+
+
+def _aside(folder: Path) -> Path:
+    """Return a name beside a folder that is free: `mv` would put it inside of one that exists."""
+    names = (folder.with_name(f"{folder.name}.before{number}") for number in ("", *range(2, 1_000)))
+    return next(name for name in names if not name.exists())

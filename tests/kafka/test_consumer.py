@@ -261,6 +261,25 @@ def test_position_behind_the_end_of_the_topic_is_an_error(broker, topic_factory)
         _read(broker, topic, {0: 50}, {0: 60})
 
 
+def test_what_came_before_an_error_is_handed_over(broker, topic_factory, monkeypatch):
+    """Records that were read when Kafka refused the next ones come as a batch, with a position, before the error."""
+    topic = topic_factory(partitions=1)
+    _produce(broker, topic, [{"value": b"%d" % number} for number in range(1_000)])
+    chunks = Fetcher.chunks
+
+    def cut(self, max_bytes):
+        yield next(chunks(self, max_bytes))
+        raise TopicChanged("The rest is gone.")
+
+    monkeypatch.setattr(Fetcher, "chunks", cut)
+    with RecordReader(broker, topic.name, {0: 0}, {0: 1_000}, max_records=1_000, max_bytes=2**20) as reader:
+        batch = next(reader)
+        with pytest.raises(TopicChanged, match="The rest is gone"):
+            next(reader)
+    assert 0 < batch.table.num_rows < 1_000
+    assert batch.next_offsets == {0: batch.table.num_rows}
+
+
 def test_closing_early_ends_the_second_thread(broker, topic_factory):
     """A caller that stops in the middle leaves no thread behind, and gets nothing more."""
     topic = topic_factory(partitions=1)

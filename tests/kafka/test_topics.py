@@ -6,8 +6,8 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from streaming_assets.contract import Topic
-from streaming_assets.errors import BrokerError
-from streaming_assets.kafka.topics import ensure_topic, topic_state
+from streaming_assets.errors import BrokerError, PartitionGone, TopicRecreated
+from streaming_assets.kafka.topics import TopicWatch, ensure_topic, topic_state
 
 pytestmark = pytest.mark.broker
 
@@ -78,3 +78,19 @@ def test_refused_topic_says_why(broker):
     with pytest.raises(BrokerError, match=r"no\.such\.setting"):
         ensure_topic(broker, Topic(name="refused", config={"no.such.setting": "1"}))
     assert topic_state(broker, "refused") is None
+
+
+def test_topic_is_watched_by_its_id(broker, topic_factory):
+    """A topic is confirmed as long as it has its id; one that is created again, or gone, is told."""
+    topic = topic_factory(partitions=1)
+    watch = TopicWatch(broker, topic.name, topic_state(broker, topic.name).topic_id)
+    watch.confirm()
+    admin = AdminClient(broker.client_config())
+    admin.delete_topics([topic.name])[topic.name].result(30)
+    while topic_state(broker, topic.name) is not None:
+        time.sleep(0.02)
+    with pytest.raises(PartitionGone, match="was deleted while it was read"):
+        watch.confirm()
+    ensure_topic(broker, topic)
+    with pytest.raises(TopicRecreated, match="was deleted and created again while it was read"):
+        watch.confirm()

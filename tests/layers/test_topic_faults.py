@@ -23,6 +23,7 @@ from streaming_assets.lake.losses import accepted_losses
 from streaming_assets.lake.maintenance import maintain
 from streaming_assets.lake.positions import read_position
 from streaming_assets.lake.tables import open_or_create, open_table
+from streaming_assets.layers.bronze import plan_ingest
 from streaming_assets.layers.refresh import SourceRefresh
 
 pytestmark = pytest.mark.broker
@@ -96,7 +97,7 @@ def test_records_deleted_before_they_were_read_are_refused(flow, kafka):
         "were read."
     )
     assert (error.found, error.expected) == ("partition 0 begins at offset 70", "offset 40 of partition 0")
-    assert error.meaning == "at most 30 records are lost; nothing was read or written"
+    assert error.meaning == "at most 30 records are lost; what Bronze has is untouched"
     assert "`streaming-assets refresh github_events --accept-loss`" in error.remedy
 
 
@@ -215,7 +216,7 @@ def test_retention_that_overtakes_a_run_is_told_with_the_ways_out(flow, kafka):
     assert 0 < len(read) < 2_990
     assert read == Counter({record: 1 for record in everything if record[1] < len(read)})
     lost = 2_990 - len(read)
-    assert caught.value.meaning == f"at most {lost} records are lost; nothing was read or written"
+    assert caught.value.meaning == f"at most {lost} records are lost; what Bronze has is untouched"
     assert "`streaming-assets refresh github_events --accept-loss`" in caught.value.remedy
 
     list(refresh(flow, accept_loss=True))
@@ -238,6 +239,35 @@ def test_recreated_topic_is_refused_and_acceptance_does_not_help(flow, kafka):
         assert "its offsets would name other records than the same offsets in Bronze do" in error.meaning
         assert anew(flow) in error.remedy
         assert "--accept-loss is for records that retention deleted, and does not help here" in error.remedy
+
+
+def test_place_for_the_old_tables_is_a_free_one(flow, kafka):
+    """Tables that were put aside before stay where they are: the command names another place for the next ones."""
+    kafka.produce(values(10))
+    list(refresh(flow))
+    kafka.recreate()
+    folder = flow.settings.lake_path / flow.source.name
+    for taken, free in (("before", "before2"), ("before2", "before3")):
+        folder.with_name(f"{folder.name}.{taken}").mkdir()
+        assert f"`mv {folder} {folder}.{free} && " in refused(flow, TopicRecreated).remedy
+
+
+def test_last_record_that_goes_before_it_is_read_is_no_fault(flow, kafka, monkeypatch):
+    """Where retention takes the record that a read begins with, and none that is new, the run goes on by itself."""
+    kafka.produce(values(10))
+    list(refresh(flow))
+    before = records(flow)
+    kafka.produce(values(10))
+
+    def plan_and_lose(*given, **how):
+        plan = plan_ingest(*given, **how)
+        kafka.delete_before({0: 10})
+        return plan
+
+    monkeypatch.setattr("streaming_assets.layers.refresh.plan_ingest", plan_and_lose)
+    list(refresh(flow))
+    assert records(flow) == before + kafka.records()
+    assert len(records(flow)) == 20
 
 
 def test_recreated_topic_is_told_without_the_log(flow, kafka):
@@ -346,7 +376,7 @@ def test_topic_restored_from_a_backup_is_truncated(own_broker, flow_factory, kaf
     assert (error.found, error.expected) == ("partition 0 ends at offset 50", "offset 80 of partition 0")
     assert (
         error.meaning == "Kafka lost 30 offsets that Bronze has, and will give them to other records; "
-        "nothing was read or written"
+        "what Bronze has is untouched"
     )
     assert anew(flow) in error.remedy
 
