@@ -4,11 +4,12 @@
 
 A producer of each source publishes at a steady rate, with repeated, late and malformed events, and writes down
 what Kafka says it has taken. Refreshes (`streaming-assets refresh`, with `--dagster` every fifth a Dagster run),
-maintenance and the producers themselves are killed by SIGKILL: at every fault point of
-`streaming_assets.faults`, when a data file is there and its commit is not, and at random moments of their work.
-The broker is killed once, in the middle. A process that ends before it is killed is an error. In the end the topics
-are drained, `streaming-assets verify` has to pass, and an independent reader (`killing/truth.py`, plain delta-rs, a
-plain consumer, plain Python) compares all tables with the topics and with what the producers wrote down.
+rebuilds, maintenance and the producers themselves are killed by SIGKILL: at the fault points of
+`streaming_assets.faults` (not at those of a replay, which only a changed plugin reaches), when a data file is there
+and its commit is not, and at random moments of their work. The broker is killed once, in the middle. A process that
+ends before it is killed is an error. In the end the topics are drained, `streaming-assets verify` has to pass, and an
+independent reader (`killing/truth.py`: plain delta-rs, a plain consumer, plain Python) compares all tables with the
+topics and with what the producers wrote down.
 """
 
 from __future__ import annotations

@@ -144,9 +144,10 @@ class Victims:
 
     def _kill(self, moment: Moment) -> None:
         self._wait_for_backlog()
-        dagster = self._next_is_dagster()
+        rebuild = moment.kind == "rebuild"
+        dagster = not rebuild and self._next_is_dagster()
         with self._left_behind():
-            process = self._start(dagster=dagster, fault=moment.fault)
+            process = self._start(dagster=dagster, rebuild=rebuild, fault=moment.fault)
             watched = threading.Thread(target=self._watch, args=(process, self._commits(), self._killed_at))
             watched.start()
             try:
@@ -157,7 +158,7 @@ class Victims:
         self._report.dagster += dagster
 
     def _die(self, process: Process, moment: Moment, *, dagster: bool) -> None:
-        if moment.kind == "point":
+        if moment.kind in {"point", "rebuild"}:
             process.expect(-signal.SIGKILL)
             return
         files = NewFiles(self._folder / moment.where)
@@ -184,10 +185,11 @@ class Victims:
             raise Ended(f"maintenance was not killed at {moment.where}: {maintenance.told}")
         refresh.expect(0)
 
-    def _start(self, *, dagster: bool, fault: str = "") -> Process:
+    def _start(self, *, dagster: bool, rebuild: bool = False, fault: str = "") -> Process:
         if dagster:
             return self._home.job(f"refresh_{self.source}", fault=fault)
-        return self._home.refresh(self.source, fault=fault)
+        options = ("--rebuild", "silver") if rebuild else ()
+        return self._home.refresh(self.source, *options, fault=fault)
 
     def _wait_for_backlog(self) -> None:
         stored = 0

@@ -20,6 +20,9 @@ POINTS = (
 MAINTENANCE_POINTS = ("compact.begin", "compact.done", "vacuum.done")
 """Fault points of maintenance."""
 
+REBUILD_POINTS = (("rebuild.staged", 1), ("rebuild.swapped", 1), ("rebuild.swapped", 2))
+"""Fault points of a rebuild of Silver and quarantine, each with the hit at which it is reached."""
+
 LAYERS = ("bronze", "silver", "quarantine", "gold")
 
 HITS = 3
@@ -37,7 +40,8 @@ class Moment:
     """A moment at which a process is killed."""
 
     kind: str
-    """`point`, `file` (a data file is there, the commit is not) or `random`, of a refresh; `maintain` or `producer`."""
+    """Of a refresh: `point`, `file` (a data file is there, the commit is not) or `random`. Of others: `rebuild`,
+    `maintain`, `producer`."""
     where: str = ""
     """The fault point, or the layer."""
     hit: int = 1
@@ -53,7 +57,7 @@ class Moment:
     @property
     def fault(self) -> str:
         """What `STREAMING_ASSETS_FAULT` is set to: what kills it, or what keeps it from ending before it is killed."""
-        return f"{self.where}@{self.hit}=kill" if self.kind in {"point", "maintain"} else _HOLD
+        return f"{self.where}@{self.hit}=kill" if self.kind in {"point", "rebuild", "maintain"} else _HOLD
 
 
 def plan(kills: int, chance: random.Random) -> list[Moment]:
@@ -63,6 +67,7 @@ def plan(kills: int, chance: random.Random) -> list[Moment]:
         hit = lap % HITS
         moments += [Moment("point", point, 1 + (hit + place) % HITS) for place, point in enumerate(POINTS)]
         moments += [Moment("maintain", point, 1 + hit) for point in MAINTENANCE_POINTS]
+        moments.append(Moment("rebuild", *REBUILD_POINTS[hit]))
         moments += [Moment("random"), Moment("random"), Moment("producer"), Moment("file", LAYERS[lap % len(LAYERS)])]
         if len(moments) >= kills:
             break

@@ -165,9 +165,9 @@ class Home:
         """Start a command of the command line."""
         return self.start("-m", "streaming_assets", *arguments, fault=fault)
 
-    def refresh(self, source: str, *, fault: str = "") -> Process:
+    def refresh(self, source: str, *options: str, fault: str = "") -> Process:
         """Start a refresh by the command line."""
-        return self.command("refresh", "--json", source, fault=fault)
+        return self.command("refresh", "--json", *options, source, fault=fault)
 
     def job(self, name: str, *, fault: str = "") -> Process:
         """Start a Dagster run of a job, in one process as Dagster's daemon runs it."""

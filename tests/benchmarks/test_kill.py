@@ -13,7 +13,7 @@ import pytest
 from streaming_assets.faults import POINTS
 
 KILL = Path(__file__).parents[2] / "benchmarks" / "kill.py"
-KILLS = 40
+KILLS = 42
 LAYERS = ("kafka", "bronze", "quarantine", "silver", "gold", "compact", "vacuum")
 
 
@@ -58,12 +58,14 @@ def test_a_process_that_is_not_killed_fails_the_benchmark(benchmark_module, tmp_
 
 
 def test_the_plan_has_every_point_with_several_hits(benchmark_module):
-    """200 kills reach every fault point of each source the first, second and third time."""
+    """200 kills reach every fault point of each source several times, and all of a refresh at three hits."""
     moments = benchmark_module("killing.moments")
     chance = benchmark_module("random").Random(1)
     planned = moments.plan(100, chance)
     assert len(planned) == 100
     for point in (*moments.POINTS, *moments.MAINTENANCE_POINTS):
         assert {each.hit for each in planned if each.where == point} == {1, 2, 3}
+    rebuilds = {(each.where, each.hit) for each in planned if each.kind == "rebuild"}
+    assert rebuilds == set(moments.REBUILD_POINTS)
     assert sum(each.kind == "random" for each in planned) >= 8
     assert {each.where for each in planned if each.kind == "file"} == set(moments.LAYERS)
