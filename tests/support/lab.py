@@ -14,7 +14,7 @@ from deltalake import write_deltalake
 
 from streaming_assets.contract import EventSchema, EventSource, Field, GoldTable, ScalarType, SilverTable, Topic
 from streaming_assets.engines.embedded import EmbeddedEngine
-from streaming_assets.engines.protocol import Aggregated, Refined
+from streaming_assets.engines.protocol import Aggregated, Refined, Replayed, Selection
 from streaming_assets.lake import layout
 from streaming_assets.lake.layout import TableId
 from streaming_assets.lake.positions import Position
@@ -27,6 +27,9 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 KEY = "a key for tests"
 """The key of the pseudonyms."""
+
+ALL = Selection()
+"""All of quarantine."""
 
 FIELDS = (
     Field(name="id", type=ScalarType.STRING, required=False),
@@ -103,6 +106,10 @@ class Lab:
     def refine(self) -> list[Refined]:
         """Bring Bronze to Silver and quarantine."""
         return list(self.engine.refine(self.source))
+
+    def replay(self, selection: Selection = ALL) -> list[Replayed]:
+        """Send quarantined records through the source as it is now."""
+        return list(self.engine.replay(self.source, selection))
 
     def aggregate(self, name: str | None = None) -> Aggregated | None:
         """Bring a Gold table, the first if none is named, up to Silver."""

@@ -1,0 +1,91 @@
+"""What can be asked of a replay, in words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from streaming_assets.engines.protocol import Selection
+from streaming_assets.errors import QuarantineError
+from streaming_assets.fitting import Reason
+from streaming_assets.layers.replay import nothing_to_replay, select
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def test_nothing_asked_selects_all():
+    """Without reason and time all records are meant."""
+    assert select(None, None) == Selection()
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_every_reason_can_be_asked_for(reason):
+    """Each word of the vocabulary is a reason."""
+    assert select(str(reason), None) == Selection(reason=reason)
+
+
+@pytest.mark.parametrize("text", ["2026-03-01T12:00:00Z", "2026-03-01T13:00:00+01:00", "2026-03-01t12:00:00.000z"])
+def test_a_time_is_rfc_3339(text):
+    """A time with any offset is a point in time, UTC."""
+    assert select(None, text) == Selection(since=NOON)
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("90s", timedelta(seconds=90)),
+        ("30m", timedelta(minutes=30)),
+        ("2h", timedelta(hours=2)),
+        ("1d", timedelta(days=1)),
+        ("2w", timedelta(weeks=2)),
+    ],
+)
+def test_a_span_counts_back_from_now(text, span):
+    """A span means the time so long before now."""
+    before = datetime.now(tz=UTC)
+    since = select(None, text).since
+    assert before - span <= since <= datetime.now(tz=UTC) - span
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "yesterday", "2026-03-01", "2026-03-01T12:00:00", "2026-13-01T12:00:00Z", "0h", "-1h", "2 h", "9999999w"],
+)
+def test_no_time_is_told(text):
+    """What is no time is refused with both forms that are."""
+    with pytest.raises(QuarantineError) as told:
+        select(None, text)
+    assert told.value.summary == f"{text!r} is no time to replay since."
+    assert "2026-03-01T12:00:00Z" in told.value.expected
+    assert "2h" in told.value.expected
+
+
+def test_an_unknown_reason_offers_the_vocabulary():
+    """A reason that does not exist is refused with all that do, and with the one that was probably meant."""
+    with pytest.raises(QuarantineError) as told:
+        select("missing_fild", None)
+    assert told.value.summary == "There is no reason 'missing_fild' for quarantine."
+    assert [reason for reason in Reason if reason not in told.value.expected] == []
+    assert told.value.remedy == "did you mean missing_field?"
+    with pytest.raises(QuarantineError) as told:
+        select("?", None)
+    assert told.value.remedy is None
+
+
+def test_nothing_to_replay_tells_what_there_is(make_lab):
+    """The error names what was asked for, and what is in quarantine instead."""
+    lab = make_lab()
+    assert nothing_to_replay(lab.source, Selection(), lab.lake).found == "no record in quarantine"
+    at = "2026-03-01T11:00:00Z"
+    lab.bronze(b"x", b"y", {"kind": "view"}, {"at": at, "kind": None}, {"at": at})
+    lab.refine()
+
+    error = nothing_to_replay(lab.source, Selection(reason="not_utf8", since=NOON), lab.lake)
+
+    assert error.parts() == [
+        ("Found", "2 not_json, 2 missing_field, 1 null_field"),
+        ("Expected", "a record in quarantine, for not_utf8, read from Kafka since 2026-03-01T12:00:00+00:00"),
+        ("For the data", "no table was changed"),
+        ("What to do", "ask for a reason or a time that is there, or for none"),
+    ]
