@@ -23,9 +23,10 @@ SMALL = {"batch_records": 2}
 PER_KIND = GoldTable(
     name="per_kind",
     description="Events of each kind, by the minute.",
-    sql="SELECT window_start, kind, count(*) AS events FROM silver GROUP BY window_start, kind",
+    sql="SELECT window_start, window_end, kind, count(*) AS events FROM silver GROUP BY window_start, window_end, kind",
     columns=(
         Field(name="window_start", type=ScalarType.TIMESTAMP),
+        Field(name="window_end", type=ScalarType.TIMESTAMP),
         Field(name="kind", type=ScalarType.STRING),
         Field(name="events", type=ScalarType.LONG),
     ),
