@@ -13,7 +13,7 @@ _SPEC = importlib.util.spec_from_file_location("rebuilding_lab", Path(__file__).
 lab = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(lab)
 
-BATCHES, RECORDS = 6, 40
+BATCHES, RECORDS = 4, 40
 SMALL = {"batch_records": 20}
 """Settings under which Silver takes one or two of those batches at a time."""
 

@@ -70,10 +70,10 @@ class Rebuilder:
     def _finish(self) -> Rebuilt | None:
         source, lake = self.refiner.source, self.refiner.lake
         staging = find_staging(source, lake)
-        silver, quarantine = self._generations()
-        if staging is not None and staging.generation == silver != quarantine:
+        silver, _ = self._generations()
+        if staging is not None and staging.generation == silver:  # quarantine, or only tidying up, is left to be done
             return self._swap(staging)
-        if staging is None or staging.generation <= silver or staging.definition != silver_version(source):
+        if staging is None or staging.generation < silver or staging.definition != silver_version(source):
             discard_staging(source, lake)
             return None
         return self._swap(staging) if self._is_complete(staging) else None

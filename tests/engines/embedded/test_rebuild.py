@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import json
 import os
@@ -9,19 +10,20 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
-from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import Field as DeltaField
+from deltalake.schema import PrimitiveType
 
+from streaming_assets.contract import Field, ScalarType
 from streaming_assets.engines.protocol import Rebuilt, Staged
-from streaming_assets.errors import ConcurrentWrite, DefinitionChanged, EngineError, ForeignWrite, TableError
+from streaming_assets.errors import DefinitionChanged, EngineError, ForeignWrite, TableError
 from streaming_assets.faults import VARIABLE
-from streaming_assets.lake import layout
 from streaming_assets.lake.staging import find_staging
-from streaming_assets.lake.tables import open_table
+from streaming_assets.lake.tables import LakeTable, open_table
 from streaming_assets.versions import MIXED, gold_version, silver_version
 
 PROGRAM = Path(__file__).parents[2] / "support" / "rebuilding.py"
@@ -32,8 +34,6 @@ _SPEC.loader.exec_module(rebuilding)
 FIRST, UPPER, WIDER, DESCRIBED = rebuilding.FIRST, rebuilding.UPPER, rebuilding.WIDER, rebuilding.DESCRIBED
 GOLD = [table.name for table in FIRST.gold]
 TABLES = ["silver", "quarantine", *GOLD]
-
-Rows = namedtuple("Rows", TABLES)
 
 
 @pytest.fixture
@@ -66,8 +66,7 @@ def from_scratch(labs, filled):
     """Returns the rows of all tables, made from the same Bronze in an empty lake."""
 
     def make(source):
-        home = f"scratch-{source.silver.sql}"[:40]
-        lab = labs(source, home)
+        lab = labs(source, "scratch")
         shutil.rmtree(lab.lake, ignore_errors=True)
         shutil.copytree(filled.lake / "shop" / "bronze", lab.lake / "shop" / "bronze")
         rebuilding.refresh(lab, "refine", "gold")
@@ -78,8 +77,13 @@ def from_scratch(labs, filled):
 
 def rows(lab):
     """The rows of all tables, in an order of their own."""
-    read = [lab.rows("gold", name) if name in GOLD else lab.rows(name) for name in TABLES]
-    return Rows(*(sorted(map(repr, table)) for table in read))
+    read = {name: lab.rows("gold", name) if name in GOLD else lab.rows(name) for name in TABLES}
+    return {name: sorted(map(repr, table)) for name, table in read.items()}
+
+
+def refined(tables):
+    """Those of Silver and quarantine alone."""
+    return tables["silver"], tables["quarantine"]
 
 
 def definitions(lab):
@@ -127,7 +131,8 @@ def test_other_words_change_nothing(labs, filled):
     assert definitions(described)["silver"] == silver_version(DESCRIBED)
 
 
-def test_a_table_of_several_definitions_is_of_none(labs, filled):
+@pytest.mark.usefixtures("filled")
+def test_a_table_of_several_definitions_is_of_none(labs):
     """Rows of a changed definition make Silver mixed, for good: the first definition does not bring it back."""
     changed, stored = labs(UPPER), silver_version(FIRST)
     rebuilding.refresh(changed, "refine")
@@ -142,24 +147,24 @@ def test_a_table_of_several_definitions_is_of_none(labs, filled):
 
 
 @pytest.mark.parametrize("source", [FIRST, UPPER, WIDER], ids=["the same", "another query", "other columns"])
-def test_a_rebuild_gives_what_an_empty_lake_gives(labs, filled, from_scratch, source):
+def test_a_rebuild_gives_what_an_empty_lake_gives(labs, from_scratch, source):
     """Silver, quarantine and Gold hold, row by row, what the definition makes of Bronze in an empty lake."""
     changed = labs(source)
     *steps, rebuilt = rebuilding.refresh(changed, "rebuild")
-    assert rows(changed)[:2] == from_scratch(source)[:2]
+    assert refined(rows(changed)) == refined(from_scratch(source))
     rebuilding.refresh(changed, "refine", "gold")
     assert rows(changed) == from_scratch(source)
     assert [type(step) for step in steps] == [Staged] * len(steps)
     assert [step.records for step in steps] == sorted(step.records for step in steps)
-    assert (steps[-1].records, steps[-1].total) == (240, 240)
-    counts = len(rows(changed).silver), len(rows(changed).quarantine)
-    assert rebuilt == Rebuilt(batch=6, generation=1, silver=counts[0], quarantined=counts[1])
+    assert (steps[-1].records, steps[-1].total) == (160, 160)
+    counts = len(rows(changed)["silver"]), len(rows(changed)["quarantine"])
+    assert rebuilt == Rebuilt(batch=4, generation=1, silver=counts[0], quarantined=counts[1])
     assert definitions(changed)["silver"] == silver_version(source)
     assert find_staging(source, changed.lake) is None
     assert sorted(path.name for path in (changed.lake / "shop").iterdir()) == ["bronze", "gold", "quarantine", "silver"]
 
 
-def test_tables_go_on_after_a_rebuild(labs, filled, from_scratch):
+def test_tables_go_on_after_a_rebuild(labs, from_scratch):
     """Batches that come after a rebuild are refined and aggregated as before, and compaction keeps what is recorded."""
     changed = labs(WIDER)
     rebuilding.refresh(changed, "rebuild", "refine", "gold")
@@ -185,35 +190,246 @@ def test_changed_columns_stop_the_refresh(labs, filled):
 
 def test_columns_that_somebody_changed_are_told_apart(labs, filled, from_scratch):
     """Where the definition is the one that made the table, somebody changed its columns; a rebuild undoes it."""
-    filled.open("silver")._delta.alter.add_columns([])  # nothing: the table can be altered
     table = DeltaTable(str(filled.lake / "shop" / "silver"))
-    write_deltalake(table, table.to_pyarrow_table().slice(0, 0).append_column("extra", [[]]), mode="append",
-                    schema_mode="merge")  # fmt: skip
+    table.alter.add_columns(DeltaField("extra", PrimitiveType("string")))
     lab = labs(FIRST)
-    with pytest.raises(TableError, match="Somebody changed the columns of table shop.silver") as raised:
+    with pytest.raises(TableError, match=r"Somebody changed the columns of table shop\.silver") as raised:
         rebuilding.refresh(lab, "refine")
     assert not isinstance(raised.value, DefinitionChanged)
     rebuilding.refresh(lab, "rebuild", "refine", "gold")
     assert rows(lab) == from_scratch(FIRST)
 
 
-def test_gold_is_computed_as_a_whole_where_its_definition_changed(labs, filled, make_gold):
-    """A Gold table with another query or other columns is replaced by the next refresh, in one commit of data."""
-    changed = labs(make_gold("counts", sql="SELECT window_start, window_end, kind, 2 * count(*) AS n FROM silver "
-                             "GROUP BY window_start, window_end, kind"))  # fmt: skip
-    before = {row["window_start"]: row["n"] for row in filled.rows("gold", "counts") if row["kind"] == "odd"}
+def gold_changed(name, **change):
+    """The first source with one Gold table changed."""
+    gold = (replace(table, **change) if table.name == name else table for table in FIRST.gold)
+    return replace(FIRST, gold=tuple(gold))
+
+
+LENGTH = Field(name="length", type=ScalarType.LONG)
+OTHER_GOLD = {
+    "counts": {"sql": FIRST.gold[0].sql.replace("count(*)", "2 * count(*)")},
+    "spent": {
+        "sql": "SELECT user, max(length(kind)) AS length FROM silver GROUP BY user",
+        "columns": (FIRST.gold[1].columns[0], LENGTH),
+    },
+    "kinds": {"sql": "SELECT kind, count(*) + 1 AS n FROM silver GROUP BY kind"},
+}
+
+
+@pytest.mark.parametrize("name", GOLD)
+def test_gold_is_computed_as_a_whole_where_its_definition_changed(labs, filled, from_scratch, name):
+    """A Gold table with another query or other columns is replaced by the next refresh; the others are left alone."""
+    changed = labs(gold_changed(name, **OTHER_GOLD[name]))
+    before = rows(filled)[name]
     done = rebuilding.refresh(changed, "refine", "gold")
-    after = {row["window_start"]: row["n"] for row in changed.rows("gold", "counts") if row["kind"] == "odd"}
-    assert after == {start: 2 * n for start, n in before.items()}
-    assert [(step.table, step.ranges) for step in done if step is not None] == [("counts", None)]
+    assert [(step.table, step.ranges) for step in done if step is not None] == [(name, None)]
+    assert rows(changed) == from_scratch(changed.source)
+    assert rows(changed)[name] != before
     assert rebuilding.refresh(changed, "refine", "gold") == [None, None, None]
+    changed.bronze({"id": "x", "at": "2026-03-01T01:00:00Z", "kind": "new", "user": "u1", "amount": 7})
+    rebuilding.refresh(changed, "refine", "gold")
+    assert rows(changed) == from_scratch(changed.source)
 
 
-@pytest.fixture
-def make_gold():
-    """Makes the first source with one Gold table changed."""
-    from dataclasses import replace
+@pytest.mark.parametrize("name", GOLD)
+def test_gold_can_be_rebuilt_on_demand(labs, from_scratch, name):
+    """A Gold table that somebody altered is refused by a refresh, and computed again where a rebuild is asked for."""
+    lab = labs(FIRST)
+    DeltaTable(str(lab.lake / "shop" / "gold" / name)).delete()
+    with pytest.raises(ForeignWrite):
+        rebuilding.refresh(lab, "refine", "gold")
+    assert lab.engine.aggregate(FIRST, lab.table(name), rebuild=True).ranges is None
+    assert rows(lab) == from_scratch(FIRST)
+    assert rebuilding.refresh(lab, "refine", "gold") == [None, None, None]
 
-    return lambda name, **change: replace(
-        FIRST, gold=tuple(replace(table, **change) if table.name == name else table for table in FIRST.gold)
+
+def test_a_rebuild_undoes_what_somebody_did_to_silver(labs, from_scratch):
+    """Silver and quarantine that another writer changed are as Bronze has them after a rebuild."""
+    lab = labs(FIRST)
+    DeltaTable(str(lab.lake / "shop" / "silver")).delete("kind = 'odd'")
+    shutil.rmtree(lab.lake / "shop" / "quarantine")
+    rebuilding.refresh(lab, "rebuild", "refine", "gold")
+    assert rows(lab) == from_scratch(FIRST)
+
+
+def forget(lab, name):
+    """Let a table be as one that was made before commits said by which definition."""
+    table = opened(lab, name)
+    log = table.path / "_delta_log"
+    metadata = {key: value for key, value in table.commit_metadata().items() if key != "definition"}
+    properties = CommitProperties(
+        app_transactions=[Transaction(table.id.app_id, table.batch)],
+        custom_metadata={"userMetadata": json.dumps(metadata)},
     )
+    empty = DeltaTable(str(log.parent)).to_pyarrow_table().slice(0, 0)
+    write_deltalake(str(log.parent), empty, mode="append", commit_properties=properties)
+
+
+def test_a_table_older_than_definitions_is_taken_to_be_of_the_present_one(labs, filled):
+    """A table that names no definition is not computed again, and from its next commit on names the present one."""
+    for name in TABLES:
+        forget(filled, name)
+    assert set(definitions(filled).values()) == {None}
+    changed = labs(gold_changed("kinds", **OTHER_GOLD["kinds"]))
+    assert rebuilding.refresh(changed, "refine", "gold") == [None, None, None]
+    changed.bronze({"id": "x", "at": "2026-03-01T01:00:00Z", "kind": "new", "user": "u1", "amount": 7}, b"rubbish")
+    rebuilding.refresh(changed, "refine", "gold")
+    assert definitions(changed)["silver"] == silver_version(FIRST)
+    assert definitions(changed)["kinds"] == gold_version(changed.source.gold[2])
+
+
+def test_an_older_table_with_other_columns_is_not_adopted(labs, filled, from_scratch):
+    """Silver that names no definition and has other columns stops the refresh; such a Gold table is computed again."""
+    for name in TABLES:
+        forget(filled, name)
+    with pytest.raises(DefinitionChanged):
+        rebuilding.refresh(labs(WIDER), "refine")
+    changed = labs(gold_changed("spent", **OTHER_GOLD["spent"]))
+    done = rebuilding.refresh(changed, "refine", "gold")
+    assert [step.table for step in done if step is not None] == ["spent"]
+    assert rows(changed) == from_scratch(changed.source)
+    rebuilding.refresh(changed, "rebuild", "gold")
+    assert rows(changed) == from_scratch(changed.source)
+
+
+DURING = ["quarantine.committed@2", "silver.written@3", "silver.committed@4"]
+SWAPPING = ["rebuild.staged", "rebuild.swapped@1", "rebuild.swapped@2"]
+AFTER = ["gold.written@2", "gold.committed@1"]
+LEFT = {"quarantine.committed@2": [2, 3, 4], "silver.written@3": [3, 4], **{each: [1, 2, 3, 4] for each in AFTER}}
+"""The batches that are staged by a rebuild after a kill: after one of Gold, which comes last, all of them again."""
+
+
+@pytest.mark.parametrize("fault", [*DURING, *SWAPPING, *AFTER])
+def test_a_killed_rebuild_goes_on(labs, filled, from_scratch, fault):
+    """Killed at any moment and run again, a rebuild ends with what an empty lake gives, and stages nothing twice."""
+    kill_at(filled, fault, "rebuild", "refine", "gold")
+    changed = labs(WIDER)
+    steps = rebuilding.refresh(changed, "rebuild", "refine", "gold")
+    assert rows(changed) == from_scratch(WIDER)
+    staged = [step.batch for step in steps if isinstance(step, Staged)]
+    assert staged == LEFT.get(fault, [])
+    assert find_staging(WIDER, changed.lake) is None
+
+
+@pytest.mark.parametrize("fault", SWAPPING)
+def test_a_killed_swap_is_finished_by_the_next_refresh(labs, filled, from_scratch, fault):
+    """A refresh that asks for no rebuild finishes the swap that a killed one had begun, whatever the definition."""
+    kill_at(filled, fault, "rebuild", "refine", "gold")
+    changed = labs(WIDER)
+    changed.bronze({"id": "x", "at": "2026-03-01T01:00:00Z", "kind": "new", "user": "u1", "amount": "7"}, b"rubbish")
+    rebuilding.refresh(changed, "refine", "gold")
+    assert rows(changed) == from_scratch(WIDER)
+    assert find_staging(WIDER, changed.lake) is None
+
+
+def test_a_half_finished_swap_is_finished_under_another_definition(labs, filled, from_scratch):
+    """Silver that has been replaced takes quarantine along, also where the plugin has changed again since."""
+    kill_at(filled, "rebuild.swapped@1", "rebuild", name="upper")
+    assert (opened(filled, "silver").generation, opened(filled, "quarantine").generation) == (1, 0)
+    first = labs(FIRST)
+    rebuilding.refresh(first, "refine")
+    assert (opened(first, "silver").generation, opened(first, "quarantine").generation) == (1, 1)
+    assert refined(rows(first)) == refined(from_scratch(UPPER))
+    assert definitions(first)["silver"] == silver_version(UPPER)
+
+
+def test_a_refresh_leaves_an_unfinished_rebuild_to_the_next_one(labs, filled, from_scratch):
+    """A rebuild killed half-way takes no place; refreshes go on with the old tables, until it is asked for again."""
+    kill_at(filled, "silver.committed@3", "rebuild", name="upper")
+    changed = labs(UPPER)
+    before = rows(changed)
+    changed.bronze({"id": "x", "at": "2026-03-01T09:00:00Z", "kind": "new", "user": "u1", "amount": 7})
+    rebuilding.refresh(changed, "refine", "gold")
+    assert set(before["silver"]) < set(rows(changed)["silver"])
+    steps = rebuilding.refresh(changed, "rebuild", "refine", "gold")
+    assert [step.batch for step in steps if isinstance(step, Staged)] == [5]  # with batch 4
+    assert rows(changed) == from_scratch(UPPER)
+
+
+def test_what_another_definition_staged_is_thrown_away(labs, filled, from_scratch):
+    """A rebuild begins anew where the staged rows are of a definition that the plugin has no more."""
+    kill_at(filled, "silver.committed@3", "rebuild", name="upper")
+    changed = labs(WIDER)
+    steps = rebuilding.refresh(changed, "rebuild", "refine", "gold")
+    assert [step.batch for step in steps if isinstance(step, Staged)] == [1, 2, 3, 4]
+    assert rows(changed) == from_scratch(WIDER)
+    kill_at(filled, "silver.committed@3", "rebuild", name="upper")
+    rebuilding.refresh(changed, "refine")
+    assert not (changed.lake / "shop" / "_rebuild").exists()
+
+
+def test_tables_that_do_not_belong_together_stop_the_refresh(labs, filled, from_scratch):
+    """With what was staged gone between the two commits of a swap, a refresh stops, and a rebuild mends the tables."""
+    kill_at(filled, "rebuild.swapped@1", "rebuild")
+    shutil.rmtree(filled.lake / "shop" / "_rebuild")
+    changed = labs(WIDER)
+    with pytest.raises(TableError, match=r"do not belong together[\s\S]*--rebuild silver"):
+        rebuilding.refresh(changed, "refine")
+    rebuilding.refresh(changed, "rebuild", "refine", "gold")
+    assert rows(changed) == from_scratch(WIDER)
+
+
+def test_a_reader_sees_the_old_table_or_the_new_one(labs, filled):
+    """A reader that counts rows all the time sees those of before or of after, in Silver, quarantine and Gold."""
+    counts = {name: set() for name in TABLES}
+    before = {name: len(table) for name, table in rows(filled).items()}
+    process = start(
+        filled, "wider", "rebuild", "refine", "gold", fault="rebuild.swapped=delay:0.3,gold.written=delay:0.3"
+    )
+    reads = 0
+    while process.poll() is None:
+        for name in TABLES:
+            path = opened(filled, name).path
+            counts[name].add(DeltaTable(str(path)).to_pyarrow_table(columns=[]).num_rows)
+            reads += 1
+    assert end(process)[0] == 0
+    after = {name: len(table) for name, table in rows(labs(WIDER)).items()}
+    assert {name: seen <= {before[name], after[name]} for name, seen in counts.items()} == dict.fromkeys(TABLES, True)
+    assert before["silver"] in counts["silver"]
+    assert reads > len(TABLES)
+
+
+def test_a_compaction_between_does_not_bring_old_rows_back(labs, from_scratch, monkeypatch):
+    """Files that maintenance merges while Silver is being replaced neither stay nor come back."""
+    take_over, compacted = LakeTable.take_over, []
+
+    def compact_first(table, staged, **how):
+        if len(compacted) < 2:
+            other = open_table(table.id, labs(WIDER).lake)
+            compacted.append(other.compact(metadata=other.commit_metadata())["numFilesRemoved"])
+        return take_over(table, staged, **how)
+
+    monkeypatch.setattr(LakeTable, "take_over", compact_first)
+    changed = labs(WIDER)
+    rebuilding.refresh(changed, "rebuild", "refine", "gold")
+    assert compacted[0] > 1
+    assert rows(changed) == from_scratch(WIDER)
+
+
+def test_files_are_copied_where_they_cannot_be_linked(labs, from_scratch, monkeypatch):
+    """On a file system without links a rebuild gives the same tables."""
+
+    def refuse(*_names):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    changed = labs(WIDER)
+    rebuilding.refresh(changed, "rebuild", "refine", "gold")
+    assert rows(changed) == from_scratch(WIDER)
+
+
+def test_a_full_disk_is_told_before_anything_is_written(labs, filled, monkeypatch):
+    """Where the disk has less room than the old tables take, nothing is made anew, and the error says so."""
+    before = filled.versions()
+    usage = shutil.disk_usage(filled.lake)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage._replace(free=100))
+    with pytest.raises(EngineError, match=r"not enough disk space[\s\S]*refresh shop --rebuild silver"):
+        rebuilding.refresh(labs(WIDER), "rebuild")
+    assert filled.versions() == before
+
+
+def test_without_bronze_there_is_nothing_to_rebuild(labs):
+    """A source that was never refreshed is rebuilt to nothing, without an error."""
+    lab = labs(FIRST, "empty")
+    assert rebuilding.refresh(lab, "rebuild", "refine", "gold") == [None, None, None]
