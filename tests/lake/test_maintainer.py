@@ -234,21 +234,21 @@ def _maintain_for(lab, seconds):
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_thousands_of_small_batches(make_lab):
-    """After 3,000 batches there are as few files and log entries as after 600, and the position is the last one."""
+    """After 2,000 batches there are as few files and log entries as after 400, and the position is the last one."""
     lab = make_lab()
     counted = {}
-    for number in range(3_000):
+    for number in range(2_000):
         lab.bronze({"id": str(number), "at": f"2026-03-01T11:{number % 60:02}:00Z", "kind": "view"})
         if number % 100 == 99:
             lab.refine()
         if number % 200 == 199:
             apart(lab, vacuum_retention_hours=0)
-        if number % 600 == 599:
+        if number % 400 == 399:
             counted[number + 1] = _sizes(lab)
-    assert [len(counted), max(counted[3_000]) <= max(counted[600]) + 8] == [5, True]
+    assert [len(counted), max(counted[2_000]) <= max(counted[400]) + 8] == [5, True]
     assert max(max(sizes) for sizes in counted.values()) < 40
-    assert lab.open("bronze").commit_metadata()["positions"] == {"cluster/topic/0": 3_000}
-    assert [row["offset"] for row in lab.rows("bronze")] == list(range(3_000))
+    assert lab.open("bronze").commit_metadata()["positions"] == {"cluster/topic/0": 2_000}
+    assert [row["offset"] for row in lab.rows("bronze")] == list(range(2_000))
     assert isinstance(lab.engine, EmbeddedEngine)
     assert faults(lab) == []
 
