@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -104,13 +105,17 @@ class Flow:
         with Publisher(self.connection, self.source.topic) as publisher:
             publisher.publish(Event(value=value) for value in values)
 
-    def refresh(self) -> list[Step]:
-        """Refresh all tables."""
+    def steps(self, **how: bool) -> Iterator[Step]:
+        """Refresh all tables, step by step; keyword arguments are those of `SourceRefresh`."""
         engine = make_engine(self.settings, self.connection)
         try:
-            return list(SourceRefresh(self.source, self.settings, engine, self.connection).run())
+            yield from SourceRefresh(self.source, self.settings, engine, self.connection, **how).run()
         finally:
             engine.close()
+
+    def refresh(self, **how: bool) -> list[Step]:
+        """Refresh all tables."""
+        return list(self.steps(**how))
 
     def faults(self) -> list[object]:
         """Return the findings of `verify` that do not hold."""
@@ -128,9 +133,22 @@ class Flow:
         """Return all rows of a table."""
         return rows_of(self.path(table))
 
+    def records(self) -> Counter[tuple[object, ...]]:
+        """Return Bronze's records as (partition, offset, key, value), as a plain reader of the topic tells them."""
+        return Counter((row["partition"], row["offset"], row["key"], row["value"]) for row in self.rows("bronze"))
+
     def counts(self) -> tuple[int, int, int]:
         """Return the rows of Bronze, Silver and quarantine."""
         return len(self.rows("bronze")), len(self.rows("silver")), len(self.rows("quarantine"))
+
+    def forget_log(self) -> None:
+        """Delete all of Bronze's log but a checkpoint, as log retention does: no commit tells the position."""
+        path = str(self.path("bronze"))
+        DeltaTable(path).alter.set_table_properties({"delta.logRetentionDuration": "interval 0 days"})
+        delta = DeltaTable(path)
+        delta.create_checkpoint()
+        delta.cleanup_metadata()
+        assert not any("positions" in commit.get("userMetadata", "") for commit in DeltaTable(path).history())
 
     def versions(self) -> dict[str, int]:
         """Return the version of every table, by folder."""

@@ -17,4 +17,5 @@ def _support(name: str) -> ModuleType:
 _LAB, _KAFKA = _support("lab"), _support("kafka")
 
 make_source, new_lab, make_lab = _LAB.make_source, _LAB.new_lab, _LAB.make_lab
-kafka_of, own_broker, slow_proxy = _KAFKA.kafka_of, _KAFKA.own_broker, _KAFKA.slow_proxy
+kafka, kafka_of = _KAFKA.kafka, _KAFKA.kafka_of
+own_broker, slow_proxy = _KAFKA.own_broker, _KAFKA.slow_proxy

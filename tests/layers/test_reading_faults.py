@@ -38,17 +38,6 @@ def flow(flow_factory):
     return flow_factory("github_events")
 
 
-@pytest.fixture
-def kafka(flow, kafka_of):
-    """The flow's topic as others see it."""
-    return kafka_of(flow)
-
-
-def records(flow):
-    """Return Bronze's records as a plain reader of the topic tells them."""
-    return Counter((row["partition"], row["offset"], row["key"], row["value"]) for row in flow.rows("bronze"))
-
-
 def next_offset(flow):
     """Return Bronze's position in partition 0."""
     return read_position(open_table(layout.bronze(flow.source), flow.settings.lake_path)).next_offsets[0]
@@ -72,14 +61,14 @@ def test_aborted_transactions_are_passed(flow, kafka, place):
     }[place]
     kafka.transact(*transactions)
     flow.refresh()
-    assert records(flow) == kafka.records()
-    assert len(records(flow)) == sum(count for count, committed in transactions if committed)
+    assert flow.records() == kafka.records()
+    assert len(flow.records()) == sum(count for count, committed in transactions if committed)
     assert next_offset(flow) == topic_state(flow.connection, flow.source.topic.name).high[0]
 
     kafka.transact((3, False))
     kafka.produce([{"value": b"after"}])
     flow.refresh()
-    assert records(flow) == kafka.records()
+    assert flow.records() == kafka.records()
     assert flow.refresh() == []
 
 
@@ -88,7 +77,7 @@ def test_records_without_value_or_key_come_in(flow, kafka):
     pairs = list(itertools.product((None, b"", b"k"), (None, b"", b"v")))
     kafka.produce({"key": key, "value": value} for key, value in pairs)
     flow.refresh()
-    assert records(flow) == kafka.records()
+    assert flow.records() == kafka.records()
     assert sorted((row["offset"], row["key"], row["value"]) for row in flow.rows("bronze")) == [
         (offset, key, value) for offset, (key, value) in enumerate(pairs)
     ]
@@ -101,7 +90,7 @@ def test_offsets_that_start_at_a_million(flow, kafka):
     kafka.delete_before({0: -1})
     kafka.produce({"value": b"left-%d" % number} for number in range(10))
     flow.refresh()
-    assert records(flow) == kafka.records()
+    assert flow.records() == kafka.records()
     assert sorted(row["offset"] for row in flow.rows("bronze")) == list(range(1_000_000, 1_000_010))
 
 
@@ -128,7 +117,7 @@ def test_compacted_topic_has_legal_gaps(flow_factory, kafka_of):
     assert 7 <= len(left) < 300
     flow.refresh()
     # Compaction goes on, so the reader may find fewer by now; what Bronze has came from Kafka and is there once.
-    first = records(flow)
+    first = flow.records()
     assert max(first.values()) == 1
     assert kafka.records() - first == Counter()
     assert next_offset(flow) == topic_state(flow.connection, flow.source.topic.name).high[0]
@@ -137,9 +126,9 @@ def test_compacted_topic_has_legal_gaps(flow_factory, kafka_of):
     time.sleep(0.2)
     wait_until_compacted(kafka, 100)
     flow.refresh()
-    assert kafka.records() - records(flow) == Counter()
-    assert max(records(flow).values()) == 1
-    assert len(records(flow)) < 600
+    assert kafka.records() - flow.records() == Counter()
+    assert max(flow.records().values()) == 1
+    assert len(flow.records()) < 600
     assert flow.refresh() == []
 
 
@@ -152,21 +141,17 @@ def test_slow_broker_is_waited_for(flow, kafka, slow_proxy):
         steps = list(SourceRefresh(flow.source, flow.settings, engine, slow).run())
         engine.close()
     assert sum(step.records for step in steps if hasattr(step, "position")) == 2_000
-    assert records(flow) == kafka.records()
+    assert flow.records() == kafka.records()
 
 
 def drain(flow, during):
     """Refresh in small batches and do something after the second one; return the error it ended with, if any."""
-    engine = make_engine(flow.settings, flow.connection)
-    steps = SourceRefresh(flow.source, flow.settings, engine, flow.connection).run()
     try:
-        for number, _ in enumerate(steps):
+        for number, _ in enumerate(flow.steps()):
             if number == 1:
                 during()
     except BrokerError as error:
         return error
-    finally:
-        engine.close()
     return None
 
 
@@ -193,8 +178,8 @@ def test_broker_that_restarts_in_mid_drain_costs_no_record(own_broker, on_own_br
 
     assert error is None or "nothing was lost" in str(error) or "A request to Kafka failed" in str(error)
     on_own_broker.refresh()
-    assert records(on_own_broker) == kafka_of(on_own_broker).records()
-    assert len(records(on_own_broker)) == 8_000
+    assert on_own_broker.records() == kafka_of(on_own_broker).records()
+    assert len(on_own_broker.records()) == 8_000
 
 
 @pytest.mark.long
@@ -205,7 +190,7 @@ def test_broker_that_stays_away_ends_the_refresh(own_broker, on_own_broker, kafk
     assert isinstance(error, BrokerError)
     assert own_broker.connection.bootstrap_servers in error.found
     assert "see that the cluster runs" in error.remedy
-    assert 0 < len(records(on_own_broker)) < 8_000
+    assert 0 < len(on_own_broker.records()) < 8_000
     own_broker.start()
     on_own_broker.refresh()
-    assert records(on_own_broker) == kafka_of(on_own_broker).records()
+    assert on_own_broker.records() == kafka_of(on_own_broker).records()

@@ -202,6 +202,12 @@ def kafka_of():
 
 
 @pytest.fixture
+def kafka(flow, kafka_of):
+    """The topic of the test's `flow` as others see it."""
+    return kafka_of(flow)
+
+
+@pytest.fixture
 def slow_proxy():
     """Makes slow connections to a broker: `with slow_proxy(address, seconds=…, size=…) as its_address`."""
     return _slow_proxy
