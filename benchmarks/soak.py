@@ -126,6 +126,7 @@ def refresh(source: EventSource, settings: Settings, connection: Connection, bat
         while not stop.is_set() and done != batches:
             if batches is not None:
                 publisher.publish(events(done * _SMALL_BATCH, _SMALL_BATCH, _SMALL_BATCH))
+                publisher.flush()
             began = time.monotonic()
             steps = list(SourceRefresh(source, settings, engine, connection).run())
             seconds = time.monotonic() - began
