@@ -10,10 +10,11 @@ import pytest
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 
 from streaming_assets.contract import Array, Field, GoldTable, ScalarType, SilverTable, Struct
-from streaming_assets.errors import ConcurrentWrite, TableError
+from streaming_assets.errors import ConcurrentWrite, DefinitionChanged, TableError
 from streaming_assets.lake import layout
 from streaming_assets.lake.schemas import gold_schema
 from streaming_assets.lake.tables import NO_BATCH, open_or_create, open_table
+from streaming_assets.versions import gold_version
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -28,6 +29,8 @@ COUNTS = GoldTable(
     ),
     keys=("kind",),
 )
+
+VERSION = gold_version(COUNTS)
 
 
 @pytest.fixture
@@ -75,7 +78,7 @@ def test_a_commit_says_what_the_table_contains(opened):
     opened().append(rows(A, B), batch=7, metadata={"records": 2})
     table = opened()
     assert (table.version, table.batch, table.rows(), kinds(table)) == (1, 7, 2, ["a", "b"])
-    assert table.commit_metadata() == {"batch": 7, "records": 2}
+    assert table.commit_metadata() == {"batch": 7, "definition": VERSION, "records": 2}
     assert timedelta(0) <= datetime.now(tz=UTC) - table.last_commit() < timedelta(minutes=5)
 
 
@@ -170,7 +173,7 @@ def test_the_batch_survives_foreign_commits_and_checkpoints(opened, seen):
     DeltaTable(path).create_checkpoint()
     DeltaTable(path).optimize.compact()
     write_deltalake(path, rows(C), mode="append")
-    assert (seen().batch, seen().commit_metadata()) == (2, {"batch": 2, "n": 2})
+    assert (seen().batch, seen().commit_metadata()) == (2, {"batch": 2, "definition": VERSION, "n": 2})
 
 
 @pytest.mark.parametrize("text", ["not JSON", "[1]", "7", '{"other": 1}', '{"batch": 1}', ""])
@@ -180,7 +183,7 @@ def test_foreign_metadata_is_not_ours(opened, seen, text):
         opened().append(rows(row), batch=batch, metadata={"n": batch})
     properties = CommitProperties(custom_metadata={"userMetadata": text})
     write_deltalake(str(opened().path), rows(C), mode="append", commit_properties=properties)
-    assert seen().commit_metadata() == {"batch": 2, "n": 2}
+    assert seen().commit_metadata() == {"batch": 2, "definition": VERSION, "n": 2}
 
 
 def test_metadata_is_found_below_many_foreign_commits(opened, seen):
@@ -188,7 +191,7 @@ def test_metadata_is_found_below_many_foreign_commits(opened, seen):
     opened().append(rows(A), batch=1, metadata={"n": 1})
     for _ in range(25):
         write_deltalake(str(seen().path), rows(C), mode="append")
-    assert seen().commit_metadata() == {"batch": 1, "n": 1}
+    assert seen().commit_metadata() == {"batch": 1, "definition": VERSION, "n": 1}
 
 
 def test_a_compaction_that_was_overtaken_tells_nothing(opened):
@@ -199,7 +202,7 @@ def test_a_compaction_that_was_overtaken_tells_nothing(opened):
     opened().append(rows(C), batch=3, metadata={"n": 3})
     maintainer.compact(metadata=maintainer.commit_metadata())
     assert opened().version == 4
-    assert (opened().batch, opened().commit_metadata()) == (3, {"batch": 3, "n": 3})
+    assert (opened().batch, opened().commit_metadata()) == (3, {"batch": 3, "definition": VERSION, "n": 3})
     assert kinds(opened()) == ["a", "b", "c"]
 
 
@@ -269,10 +272,10 @@ def test_other_columns_are_told(make_source, opened, tmp_path, columns, found):
     opened()
     changed = GoldTable(name="counts", description="Counts.", sql="SELECT 1", columns=columns, keys=(columns[0].name,))
     source = make_source(gold=(changed,))
-    with pytest.raises(TableError, match=r"columns of table shop\.gold\.counts") as raised:
+    with pytest.raises(DefinitionChanged, match=r"definition of table shop\.gold\.counts has other columns") as raised:
         open_or_create(source, layout.gold(source, changed), tmp_path)
     assert found == raised.value.found
-    assert (opened().version, "delete gold/counts of shop" in raised.value.remedy) == (0, True)
+    assert (opened().version, "`streaming-assets refresh shop --rebuild gold`" in raised.value.remedy) == (0, True)
 
 
 @pytest.mark.parametrize("feature", ["deletionVectors", "columnMapping"])
