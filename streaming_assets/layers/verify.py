@@ -27,9 +27,9 @@ from streaming_assets.layers.findings import (
     same_bytes,
 )
 from streaming_assets.layers.gaps import Asked, settle, state_of
+from streaming_assets.layers.outdated import outdated_tables
 from streaming_assets.layers.readback import compare_bytes, plan_reading
 from streaming_assets.layers.scope import ALL, Choice, Spans, committed, scope_of
-from streaming_assets.versions import gold_version, silver_version
 
 
 def _nobody(_what: str) -> None:
@@ -83,6 +83,7 @@ class Verifier:
         """Find the batches that are verified."""
         self._bronze = self._open(layout.bronze(self.source))
         self._scope = scope_of(self._bronze, self.choice) if self._bronze else Scope(share=self.choice.share)
+        self._outdated = outdated_tables(self.source, self.engine.lake)
 
     def batches(self) -> Finding:
         """Check that what the tables record of their batches agrees."""
@@ -121,12 +122,12 @@ class Verifier:
         """Check that every Bronze row is in one place, and that no event is in Silver twice."""
         self.tell("silver: counting")
         audit = self.engine.audit(self.source, after=self._scope.after, upto=self._scope.upto)
-        yield reconciled(audit, outdated=self._is_outdated(layout.silver(self.source), silver_version(self.source)))
+        yield reconciled(audit, outdated=layout.silver(self.source) in self._outdated)
         yield event_id_unique(audit)
 
     def rows(self) -> Iterator[Finding]:
         """Check that Silver and quarantine are what the present definition makes of Bronze."""
-        if self._is_outdated(layout.silver(self.source), silver_version(self.source)):
+        if layout.silver(self.source) in self._outdated or layout.quarantine(self.source) in self._outdated:
             remedy = f"`streaming-assets refresh {self.source.name} --rebuild silver` computes it again"
             yield from (outdated(table, remedy) for table in ("silver", "quarantine"))
             return
@@ -138,7 +139,7 @@ class Verifier:
     def gold(self, table: GoldTable) -> Finding:
         """Check a Gold table against Silver."""
         self.tell(f"gold: {table.name}")
-        if self._is_outdated(layout.gold(self.source, table), gold_version(table)):
+        if layout.gold(self.source, table) in self._outdated:
             return outdated(f"gold.{table.name}", "the next refresh computes it again")
         return gold_equals_recompute(table, self.engine.audit_gold(self.source, table, self._scope))
 
@@ -156,8 +157,3 @@ class Verifier:
 
     def _open(self, table: TableId) -> LakeTable | None:
         return open_table(table, self.engine.lake)
-
-    def _is_outdated(self, table: TableId, version: str) -> bool:
-        opened = self._open(table)
-        recorded = (opened.commit_metadata() or {}).get("definition") if opened else None
-        return recorded is not None and recorded != version

@@ -1,13 +1,10 @@
-"""`refresh`, `tables` and `verify`: what they tell of the tables, to people and to programs."""
+"""`refresh` and `tables`: what they tell of the tables, to people and to programs."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-from deltalake import DeltaTable
-
-from streaming_assets.lake.lock import source_lock
 
 pytestmark = pytest.mark.broker
 
@@ -96,41 +93,6 @@ def test_a_source_that_fails_costs_no_other(produced):
     assert "github_events" in github["error"]
     assert len(produced.rows("user_interactions/silver")) == 8
     assert "TableError" in produced.fails("refresh")
-
-
-def test_verify_waits_for_a_refresh(offline):
-    """While a source is refreshed it is not verified: tables read one after the other would not belong together."""
-    with source_lock(offline.home, "user_interactions", timeout=0):
-        told = offline.fails("verify", STREAMING_ASSETS_LOCK_TIMEOUT_SECONDS="0")
-    assert "TableBusy Another process refreshes user_interactions." in told
-    assert offline.json("verify")["passed"] is True
-
-
-def test_verify_finds_a_row_that_is_missing(produced):
-    """After one row was deleted from Silver the exit code is 1, and the findings that fail say what is lost."""
-    produced.ok("refresh", "user_interactions")
-    report = produced.json("verify", "user_interactions")
-    assert {finding["check"] for finding in report["findings"]} == {
-        "records_once",
-        "reconciled",
-        "event_id_unique",
-        "equals_recompute",
-    }
-    assert [finding for finding in report["findings"] if not finding["passed"]] == []
-
-    DeltaTable(str(produced.lake / "user_interactions" / "silver")).delete("event_id = '3'")
-
-    done = produced.run("verify", "--json")
-    report = json.loads(done.stdout)
-    failed = {(each["table"], each["check"]): each["found"] for each in report["findings"] if not each["passed"]}
-    assert (done.returncode, report["passed"]) == (1, False)
-    assert failed[("silver", "reconciled")].endswith("1 lost")
-    assert ("gold.events_by_type", "equals_recompute") in failed
-
-    shown = produced.run("verify", "user_interactions")
-    assert shown.returncode == 1
-    assert "checks failed." in shown.stdout
-    assert "Traceback" not in shown.stderr
 
 
 @pytest.mark.parametrize("command", ["refresh", "tables", "verify", "plugins list", "plugins check"])
