@@ -45,9 +45,9 @@ def table_errors(table: TableId, path: Path) -> Iterator[None]:
 
 def _explained(table: TableId, path: Path, error: Exception) -> TableError | ConcurrentWrite:
     found = next(iter(str(error).strip().splitlines()), type(error).__name__)
-    refusal = next((code for code, text in _REFUSALS.items() if text in str(error)), None)
-    if refusal is not None:
-        return _refused(table, path, found, refusal)
+    refused = storage_refused(table, path, error)
+    if refused is not None:
+        return refused
     damaged = damage(table, path)
     if damaged is not None:
         return damaged
@@ -80,13 +80,18 @@ def file_damaged(table: TableId, path: Path, found: str) -> FileDamaged:
     )
 
 
-def _refused(table: TableId, path: Path, found: str, code: int) -> StorageRefused:
+def storage_refused(table: TableId, path: Path, error: Exception) -> StorageRefused | None:
+    """Return the error about storage that is full or read-only; None if an error tells of something else."""
+    code = next((code for code, text in _REFUSALS.items() if text in str(error)), None)
+    if code is None:
+        return None
     full = code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     free = f"{shutil.disk_usage(_existing(path)).free / 2**20:,.0f} MiB are free" if full else "it can't be written to"
     way = "make room there" if full else "let this user write there (`mount` and `ls -ld` tell what keeps it out)"
+    what = "full" if full else "not open to this user" if code == errno.EACCES else "read-only"
     return StorageRefused(
-        f"The storage of table {table.name} {'is full' if full else 'is read-only'}.",
-        found=f"{found} ({path}: {free})",
+        f"The storage of table {table.name} is {what}.",
+        found=f"{_REFUSALS[code]} ({path}: {free})",
         expected="room for new files, and leave to write them",
         meaning="what was committed before is untouched; no row of the write that failed is in the table, and nothing "
         "is skipped",

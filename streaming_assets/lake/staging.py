@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -59,7 +58,7 @@ def discard_staging(source: EventSource, lake: Path) -> None:
     """Delete what is staged, if anything is."""
     abandoned = lake / source.name / _ABANDONED
     shutil.rmtree(abandoned, ignore_errors=True)
-    with suppress(FileNotFoundError):
+    if _folder(source, lake).exists():
         _folder(source, lake).rename(abandoned)
     shutil.rmtree(abandoned, ignore_errors=True)
 

@@ -501,10 +501,10 @@ def open_table(table: TableId, lake: Path) -> LakeTable | None:
         TableError: There is something, but it can't be read as this framework needs it.
     """
     path = table.path(lake)
-    if not (path / "_delta_log").is_dir():
-        return None
     try:
         with table_errors(table, path):
+            if not (path / "_delta_log").is_dir():
+                return None
             opened = LakeTable(table, path, DeltaTable(str(path)))
     except TableNotFoundError:
         return None

@@ -216,6 +216,18 @@ def test_a_damaged_file_can_be_brought_back(lab, damage, tmp_path):
     goes_on(lab)
 
 
+@DAMAGES
+def test_a_damaged_file_among_several_batches_is_named(lab, damage):
+    """Where several batches wait, their files are measured first; a damaged one is named then, too."""
+    before = set(files(lab, "bronze"))
+    publish_rest(lab, 5)
+    last = max(set(files(lab, "bronze")) - before, key=lambda file: file.stat().st_mtime)
+    damage(last)
+    error = refused(lab, FileDamaged, 5)
+    assert error.summary == "A data file of table shop.bronze is gone or damaged."
+    assert last.name in error.found
+
+
 def test_bronze_can_begin_anew(lab):
     """Where Bronze's own new file is gone for good, the tables are kept aside and read anew from Kafka."""
     publish_rest(lab, 4)

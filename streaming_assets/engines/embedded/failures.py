@@ -1,4 +1,4 @@
-"""What DuckDB raises, as errors a person can act on."""
+"""What DuckDB and the files raise, as errors a person can act on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from streaming_assets.contract import EventSource
 from streaming_assets.engines.embedded.duck import first_line
 from streaming_assets.errors import EngineError, TableError
 from streaming_assets.lake import layout
-from streaming_assets.lake.failures import file_damaged
+from streaming_assets.lake.failures import file_damaged, storage_refused
 
 _FILE = re.compile(r"""["'](?P<path>[^"']+[.]parquet)["']""")
 _FULL = os.strerror(errno.ENOSPC)
@@ -23,11 +23,12 @@ _FULL = os.strerror(errno.ENOSPC)
 
 @contextmanager
 def explained(source: EventSource) -> Iterator[None]:
-    """Turn DuckDB's errors into ours.
+    """Turn the errors of DuckDB and of the files into ours.
 
     Raises:
         EngineError: Memory or disk space ran out.
         FileDamaged: A data file is missing or damaged.
+        StorageRefused: The tables' storage is full or read-only.
         TableError: Anything else.
     """
     try:
@@ -40,6 +41,10 @@ def explained(source: EventSource) -> Iterator[None]:
         if _FULL in str(error):
             raise _out_of_space(source, error) from error
         raise _unreadable(source, error) from error
+    except OSError as error:
+        raise storage_refused(layout.silver(source), Path(error.filename or "."), error) or _unreadable(
+            source, error
+        ) from error
 
 
 def _out_of_space(source: EventSource, error: duckdb.Error) -> EngineError:
@@ -52,7 +57,7 @@ def _out_of_space(source: EventSource, error: duckdb.Error) -> EngineError:
     )
 
 
-def _unreadable(source: EventSource, error: duckdb.Error) -> TableError:
+def _unreadable(source: EventSource, error: Exception) -> TableError:
     told = _FILE.search(str(error))
     for table in layout.tables_of(source) if told else ():
         before, found, _ = told["path"].partition(f"/{table.path(Path()).as_posix()}/") if told else ("", "", "")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import pyarrow as pa
 from pyarrow import parquet
 
 from streaming_assets.engines.protocol import Limits
@@ -61,7 +62,10 @@ def _within(limits: Limits, files: Sequence[DataFile]) -> bool:
 
 @lru_cache(maxsize=1_024)  # a group is measured again with each file that may join it
 def _uncompressed(path: str) -> int:
-    metadata = parquet.read_metadata(path)
+    try:
+        metadata = parquet.read_metadata(path)
+    except pa.ArrowException as error:
+        raise OSError(f"{error} '{path}'") from error
     return sum(metadata.row_group(index).total_byte_size for index in range(metadata.num_row_groups))
 
 
