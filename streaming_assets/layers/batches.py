@@ -39,7 +39,11 @@ def batches(source: EventSource, lake: Path) -> Batches:
     for name, table in tables.items():
         faults += _rows(name, table) if not name.startswith("gold.") else []
     faults += _history(tables["bronze"]) if "bronze" in tables else []
-    return Batches(last, tuple(faults), tuple(_unfinished(opened, last)))
+    notes = [*_unfinished(opened, last)]
+    replayed = {name: tables[name].replayed for name in ("silver", "quarantine") if name in tables}
+    if replayed.get("silver", NO_BATCH) > replayed.get("quarantine", NO_BATCH):
+        notes.append("silver has what a replay released, and quarantine was not told yet; the next refresh does that")
+    return Batches(last, tuple(faults), tuple(notes))
 
 
 def _order(last: Mapping[str, int]) -> Iterator[str]:

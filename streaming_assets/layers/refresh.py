@@ -7,7 +7,16 @@ from contextlib import contextmanager
 from typing import Literal
 
 from streaming_assets.contract import EventSource, GoldTable
-from streaming_assets.engines.protocol import Aggregated, Engine, Ingested, Rebuilt, Refined, Replayed, Selection, Staged
+from streaming_assets.engines.protocol import (
+    Aggregated,
+    Engine,
+    Ingested,
+    Rebuilt,
+    Refined,
+    Replayed,
+    Selection,
+    Staged,
+)
 from streaming_assets.errors import TopicChanged
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.kafka.topics import ensure_topic

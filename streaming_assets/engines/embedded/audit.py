@@ -9,6 +9,7 @@ import pyarrow as pa
 from streaming_assets.engines.audits import Audit
 from streaming_assets.engines.embedded.duck import count, read_parquet
 from streaming_assets.engines.embedded.places import PLACE, examples
+from streaming_assets.engines.embedded.release import in_quarantine
 from streaming_assets.engines.embedded.silver import Refiner
 from streaming_assets.engines.embedded.slices import slices
 from streaming_assets.lake import layout
@@ -42,7 +43,8 @@ class Auditor:
             f" AND (batch <= {upto} OR {replayed})" if last is not None else ""
         )
         self._view("silver_rows", silver, silver_schema(source), (after, _HIGHEST), counted)
-        self._view("quarantine_rows", quarantine, QUARANTINE, (after, upto), IN_QUARANTINE)
+        held = in_quarantine(silver, quarantine) if silver and quarantine else IN_QUARANTINE
+        self._view("quarantine_rows", quarantine, QUARANTINE, (after, upto), held)
         self._view("stored_events", silver, silver_schema(source), (NO_BATCH, newest))
         return self._audit(after, self._leftover(bronze, upto))
 

@@ -66,7 +66,7 @@ def finish_release(
     batch = silver.replayed
     if batch <= quarantine.replayed:
         return
-    files = [file.path for file in silver.files(newer_than=batch - 1) if file.low["batch"] <= batch]
+    files = _replayed_files(silver)
     for part in slices(quarantine.files(), NO_BATCH, limits) if files else ():
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE verdicts AS SELECT {_PLACE}, batch AS released_batch, "
@@ -78,6 +78,21 @@ def finish_release(
         if released := count(connection, left):
             tell_anew(connection, quarantine, part, replay=None, metadata={"released": released})
     quarantine.complete(QUARANTINE.empty_table(), metadata={}, replay=batch)
+
+
+def in_quarantine(silver: LakeTable, quarantine: LakeTable) -> str:
+    """Return the condition of the rows in quarantine, also while a replay has not told it yet what it released."""
+    files = _replayed_files(silver) if silver.replayed > quarantine.replayed else []
+    if not files:
+        return IN_QUARANTINE
+    moved = f"SELECT ({_PLACE}) FROM {read_parquet(files)} WHERE batch = {silver.replayed}"
+    return f"{IN_QUARANTINE} AND ({_PLACE}) NOT IN ({moved})"
+
+
+def _replayed_files(silver: LakeTable) -> list[str]:
+    """Return the files that may hold rows of the last replay."""
+    batch = silver.replayed
+    return [file.path for file in silver.files(newer_than=batch - 1) if file.low["batch"] <= batch]
 
 
 def nulls(*columns: str) -> str:

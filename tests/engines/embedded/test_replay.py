@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 from streaming_assets.contract import ScalarType
 from streaming_assets.engines.protocol import Replayed, Selection
 from streaming_assets.errors import ConcurrentWrite, PluginError, TableBusy
-from streaming_assets.faults import VARIABLE
+from streaming_assets.faults import VARIABLE, FaultRaised, _armed
 from streaming_assets.lake.lock import source_lock
 from streaming_assets.lake.maintenance import maintain
 from streaming_assets.lake.positions import read_position
+from streaming_assets.layers.batches import batches
 
 PROGRAM = Path(__file__).parents[2] / "support" / "mending.py"
 _SPEC = importlib.util.spec_from_file_location("mending", PROGRAM)
@@ -342,6 +343,55 @@ def test_a_refresh_by_somebody_else_fences_a_replay(mend):
     assert clean(lab)
 
 
+@pytest.fixture
+def interrupted(mend, monkeypatch):
+    """A lab whose replay ended after Silver's commit: an event of it went there, of another one it was there before."""
+    lab = mend([nameless("a"), nameless("b"), b"x"])
+    lab.bronze(whole("a"))
+    monkeypatch.setenv(VARIABLE, "replay.silver@1=raise")
+    with pytest.raises(FaultRaised):
+        replay(lab)
+    monkeypatch.delenv(VARIABLE)
+    _armed.cache_clear()  # it counts how often a point was reached, for all tests of this process
+    return lab
+
+
+def test_an_interrupted_replay_is_told_and_is_no_fault(interrupted):
+    """Between Silver's commit and quarantine's every check holds, and it is told what the next refresh settles."""
+    assert clean(interrupted)
+    notes = batches(interrupted.source, interrupted.lake).notes
+    assert [note for note in notes if "quarantine was not told yet" in note] != []
+    assert held(interrupted) == [0, 1, 2]
+
+
+def test_a_refresh_finishes_an_interrupted_replay(interrupted):
+    """The next refresh releases what is in Silver; a duplicate stays until the next replay, which finds it again."""
+    mending.refresh(interrupted)
+    assert (released(interrupted), held(interrupted)) == ([(1, 3, None)], [0, 2])
+    versions = interrupted.versions()
+    mending.refresh(interrupted)
+    assert versions == interrupted.versions()
+
+    assert [(step.batch, step.duplicates) for step in replay(interrupted)] == [(4, 1)]
+    assert released(interrupted) == [(0, 4, "shop-events/0/3"), (1, 3, None)]
+    assert clean(interrupted)
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_tables_made_anew_after_a_replay_hold_the_same(interrupted, finished):
+    """Silver and quarantine made anew from Bronze hold each record once, whether the replay before ended or not."""
+    if finished:
+        replay(interrupted)
+    list(interrupted.engine.rebuild(interrupted.source))
+    mending.refresh(interrupted)
+
+    assert sorted(identity for _, identity, _ in silver(interrupted)) == ["a", "b"]
+    assert (held(interrupted), clean(interrupted)) == ([2], True)
+    versions = interrupted.versions()
+    assert [step.records for step in replay(interrupted)] == [1]
+    assert versions == interrupted.versions()
+
+
 CRASH = [
     [nameless("a"), whole("b"), nameless("a"), b"x", nameless("c")],
     [nameless("d", minute=7), whole("e"), nameless("f"), nameless("g"), nameless("c")],
@@ -390,12 +440,13 @@ def waiting(tmp_path_factory):
 
 @pytest.mark.parametrize(("fault", "then_run"), KILLS)
 def test_a_replay_killed_at_any_moment_is_made_good(waiting, tmp_path, make_lab, fault, then_run):
-    """After a kill, a refresh leaves every table right, and a replay finishes: nothing is lost, nothing there twice."""
+    """After a kill nothing is lost or there twice; a refresh leaves every table right, and a replay finishes."""
     home = tmp_path / "home"
     shutil.copytree(waiting, home)
     assert child(home, "replay", f"{fault}=kill") == -signal.SIGKILL
 
     lab = make_lab(AFTER, home=home, **SMALL)
+    assert clean(lab)
     (mending.replay if then_run == "replay" else mending.refresh)(lab)
     assert clean(lab)
     replay(lab)
