@@ -108,14 +108,14 @@ def until(look: Callable[[], Any]) -> Any:
 
 
 @pytest.fixture(scope="module")
-def produce(broker, registry) -> Callable[[str, bytes], int]:
-    """Writes a record to the topic of a source; returns how many records it holds then."""
+def produce(broker, registry) -> Callable[..., int]:
+    """Writes records to the topic of a source; returns how many records it holds then."""
 
-    def write(source: str, value: bytes) -> int:
+    def write(source: str, *values: bytes) -> int:
         topic = registry.sources[source].topic
         ensure_topic(broker, topic)
         with Publisher(broker, topic) as publisher:
-            publisher.publish([Event(value=value)])
+            publisher.publish(Event(value=value) for value in values)
         state = topic_state(broker, topic.name)
         return sum(state.high.values()) - sum(state.low.values())
 
@@ -132,6 +132,9 @@ def webserver(broker, tmp_path_factory) -> Iterator[Webserver]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("STREAMING_ASSETS_HOME", str(home))
         environment.setenv("STREAMING_ASSETS_KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
+        # A run that brings more than 20 records is killed, as if the machine had run out of memory.
+        environment.setenv("STREAMING_ASSETS_BATCH_RECORDS", "10")
+        environment.setenv("STREAMING_ASSETS_FAULT", "bronze.committed@3=kill")
         environment.setenv("DAGSTER_HOME", "")
         environment.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         prepare_instance(load_settings())
@@ -187,6 +190,22 @@ def test_sensor_refreshes_without_anybody(webserver, produce):
 
     # Nobody else launches this job here: what is clicked in the asset graph runs as `__ASSET_JOB`.
     assert until(filled) in webserver.runs("refresh_github_events")
+
+
+def test_a_killed_run_is_made_good_without_anybody(webserver, produce):
+    """A run whose process was killed between Bronze and Silver is followed by one that brings the rest."""
+    before = set(webserver.runs("refresh_github_events"))
+    records = produce("github_events", *[b"not json"] * 25)
+
+    def filled() -> bool:
+        tables = [webserver.tables()[f"github_events/{name}"] for name in ("bronze", "quarantine")]
+        return all(table is not None and row_count(table) == records for table in tables)
+
+    def ended() -> list[str]:
+        runs = {run: status for run, status in webserver.runs("refresh_github_events").items() if run not in before}
+        return sorted(set(runs.values()))
+
+    assert until(lambda: filled() and ended() == ["FAILURE", "SUCCESS"])
 
 
 @pytest.mark.browser
