@@ -140,5 +140,14 @@ class Auditor:
 _LOST = f"SELECT {PLACE} FROM leftover ANTI JOIN explained USING ({PLACE})"
 
 
+def _in_quarantine(silver: LakeTable | None, quarantine: LakeTable | None) -> str:
+    """Return the condition of rows in quarantine, without those that the next run releases: Silver has them already."""
+    if silver is None or quarantine is None or silver.replayed <= quarantine.replayed:
+        return IN_QUARANTINE
+    paths = [file.path for file in silver.files(newer_than=silver.replayed - 1)]
+    released = f"SELECT {PLACE} FROM {read_parquet(paths)} WHERE batch = {silver.replayed}" if paths else ""
+    return f"{IN_QUARANTINE} AND ({PLACE}) NOT IN ({released})" if released else IN_QUARANTINE
+
+
 def _foreign(layer: str) -> str:
     return f"SELECT {PLACE} FROM {layer}_rows ANTI JOIN bronze_rows USING ({PLACE})"

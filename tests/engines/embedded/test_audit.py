@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import pyarrow as pa
 import pytest
 
 from streaming_assets.engines.audits import Audit
@@ -134,6 +135,28 @@ def test_a_bronze_row_that_nobody_refines_is_found(lab, batch):
     first, *_ = lab.rows("bronze")
     lab.plant("bronze", [{**first, "value": b"new", "offset": 77, "batch": batch}])
     assert audit(lab) == changed(bronze=6, lost=1)
+
+
+def test_what_a_replay_that_ended_early_brought_is_in_silver_alone(lab):
+    """Where a replay ended between the commits of Silver and quarantine, its records are in Silver and not in both."""
+    bronze, silver = lab.open("bronze"), lab.open("silver")
+    bronze.append(bronze.arrow_schema().empty_table(), batch=3, metadata={"records": 0})
+    first, *_ = lab.rows("silver")
+    rows = pa.Table.from_pylist([{**first, "event_id": "x", "offset": 1, "batch": 3}], schema=silver.arrow_schema())
+    silver.append(rows, batch=3, metadata={}, replay=True)
+    assert audit(lab) == changed(silver=3, quarantine=1)
+    lab.refine()
+    assert audit(lab) == changed(silver=3, quarantine=1)
+
+
+def test_batches_up_to_one_can_be_audited_alone(lab):
+    """Of the batches up to a given one, later rows are left out, but for those that a replay brought."""
+    assert audit(lab, upto=1) == changed(bronze=2, silver=1, quarantine=1, duplicates=0)
+    lab.open("silver")._delta.update(updates={"batch": "2"}, predicate="event_id = 'e'")
+    assert audit(lab, upto=1) == changed(bronze=2, silver=1, quarantine=1, duplicates=0)
+    lab.delete("quarantine", '"offset" = 1')
+    assert audit(lab, upto=1) == changed(bronze=2, silver=1, quarantine=0, duplicates=0, lost=1)
+    assert examples(lab) == ("lost: partition 0, offset 1",)
 
 
 def test_some_batches_can_be_audited_alone(lab):
