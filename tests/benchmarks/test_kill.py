@@ -25,17 +25,16 @@ def test_kills_at_every_point_lose_and_double_nothing(tmp_path):
 
     The seed is printed, and given again makes the same events and moments.
     """
-    ended = subprocess.run(
-        [sys.executable, KILL, "--kills", str(KILLS), "--dagster", "--json"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=1150,
-    )
-    print(ended.stderr)  # noqa: T201 - the seed, and what was done: shown where the test fails
-    assert ended.returncode == 0, ended.stdout
-    report = json.loads(ended.stdout)
+    command = [sys.executable, KILL, "--kills", str(KILLS), "--dagster", "--json"]
+    told = tmp_path / "told"
+    with told.open("wb") as err, subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=err) as process:
+        try:
+            out, _ = process.communicate()
+        finally:
+            process.terminate()  # of which it ends what it has started, should this test be cut short
+    print(told.read_text())  # noqa: T201 - the seed, and what was done: shown where the test fails
+    assert process.returncode == 0, out
+    report = json.loads(out)
     assert [report[fault] for fault in ("lost", "duplicated", "wrong", "told", "breaches")] == [0, 0, 0, [], []]
     assert report["records"] >= report["delivered"] > 0
     assert sum(report["kills"].values()) == KILLS + 1
