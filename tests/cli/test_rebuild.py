@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -129,6 +130,20 @@ def test_other_columns_stop_the_refresh_until_the_rebuild(shop):
     assert (done.returncode, "made anew, with 9 rows in Silver and 1 in quarantine" in told(done)) == (0, True)
     assert {row["place"] for row in shop.rows("orders/silver")} == {"north", "South"}
     assert shop.json("verify", "orders")["passed"] is True
+
+
+def test_a_refresh_waits_for_a_rebuild(shop):
+    """While a source is rebuilt another refresh waits for it, and ends with an error once it has waited enough."""
+    change(shop, LOUD)
+    rebuild = shop.start("refresh", "orders", "--rebuild", "silver", STREAMING_ASSETS_FAULT="rebuild.staged=delay:20")
+    while rebuild.poll() is None and not (shop.lake / "orders" / "_rebuild").exists():
+        time.sleep(0.05)
+    assert "TableBusy" in shop.fails("refresh", "orders", STREAMING_ASSETS_LOCK_TIMEOUT_SECONDS="0")
+    waited = shop.json("refresh", "orders")
+    rebuild.communicate(timeout=120)
+    assert rebuild.returncode == 0
+    assert (waited[0]["commits"], waited[0]["outdated"]) == (0, [])
+    assert shops(shop) == {"north!": 6, "South!": 3}
 
 
 def test_gold_follows_its_definition_and_can_be_rebuilt(shop):

@@ -162,3 +162,21 @@ def test_without_a_broker_the_sensor_says_how_to_start_one(lab, tmp_path):
     alone = replace(lab, settings=load_settings(home=tmp_path / "alone", kafka_bootstrap_servers=None))
     assert "`streaming-assets up`" in reason(alone.look())
     assert not (tmp_path / "alone").exists()
+
+
+@pytest.mark.broker
+def test_gold_of_an_older_generation_is_refreshed(lab, interaction):
+    """Where Silver was made anew and Gold was not, the sensor launches the run that computes Gold again, once."""
+    lab.publish(*map(interaction, range(3)))
+    lab.refresh()
+    source, job = lab.source.name, lab.definitions.resolve_job_def(f"refresh_{lab.source.name}")
+    job.execute_in_process(
+        instance=lab.instance,
+        asset_selection=[dg.AssetKey([source, layer]) for layer in ("silver", "quarantine")],
+        run_config={"ops": {f"{source}__silver": {"config": {"rebuild": True}}}},
+    )
+    looked = lab.look()
+    assert "tables are of several generations" in (looked.asset_events[0].description or "")
+    assert len(looked.run_requests) == 1
+    lab.refresh()
+    assert reason(lab.look()).startswith("lag 0: Bronze has every record")
