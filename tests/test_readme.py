@@ -79,10 +79,11 @@ def test_example_source_works(command_line):
 
 def test_every_command_of_the_table_exists(offline):
     """The table of commands names those that there are, no more and no less."""
+    table = README.split("| command |")[1].split("\n\n")[0]
     named = {
-        word for row in re.findall(r"^\| (`[^|]*`) \|", README, re.MULTILINE) for word in re.findall(r"`(\w+)", row)
+        word for row in re.findall(r"^\| (`[^|]*`) \|", table, re.MULTILINE) for word in re.findall(r"`([\w-]+)", row)
     }
-    shown = set(re.findall(r"│ (\w+) ", offline.ok("--help").split("Commands")[1]))
+    shown = set(re.findall(r"│ ([\w-]+) ", offline.ok("--help").split("Commands")[1]))
     assert {word for word in named if word.islower()} == shown
 
 
