@@ -121,7 +121,7 @@ class Flow:
         """Return the findings of `verify` that do not hold."""
         engine = make_engine(self.settings, None)
         try:
-            return [finding for finding in verify(self.source, engine) if not finding.passed]
+            return [finding for finding in verify(self.source, engine, self.connection) if not finding.passed]
         finally:
             engine.close()
 
