@@ -14,6 +14,7 @@ import argparse
 import hashlib
 import os
 import sys
+from collections.abc import Iterable
 from itertools import count, islice
 from pathlib import Path
 
@@ -57,6 +58,11 @@ class Witness(Publisher):
         """Write to the open file `ledger`."""
         self._ledger = ledger
         super().__init__(connection, topic)
+
+    def publish(self, events: Iterable[Event]) -> None:
+        """Publish, and let librdkafka report what it knows: by itself a publisher asks every 1,000 events."""
+        super().publish(events)
+        self._serve(0)
 
     def _settings(self) -> dict[str, object]:
         return {**super()._settings(), "delivery.report.only.error": False, "on_delivery": self._note}
