@@ -248,6 +248,7 @@ class LakeTable:
                 staged._delta.schema(),
                 partition_by=list(PARTITIONING.get(self.id.layer, ())),
                 commit_properties=properties,
+                post_commithook_properties=_NO_CLEANUP,
             )
         self.last_metadata = metadata
 
