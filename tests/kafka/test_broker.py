@@ -13,7 +13,7 @@ import pytest
 
 from streaming_assets.contract import Event, Topic
 from streaming_assets.errors import BrokerError, BrokerNotRunning
-from streaming_assets.kafka.broker import broker_address, connect
+from streaming_assets.kafka.broker import broker_address, connect, connect_if_running
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.kafka.publisher import Publisher
 from streaming_assets.kafka.topics import ensure_topic, topic_state
@@ -159,6 +159,15 @@ def test_without_a_broker_and_leave_to_start_one(tmp_path):
         pass
     assert not (tmp_path / "h").exists()
     assert broker_address(_settings(tmp_path / "h")) is None
+
+
+def test_a_connection_where_a_broker_runs(tmp_path):
+    """Whoever can do without a broker gets none where none runs, and the external one where one is configured."""
+    with connect_if_running(_settings(tmp_path / "h")) as connection:
+        assert connection is None
+    assert not (tmp_path / "h").exists()
+    with connect_if_running(load_settings(home=tmp_path, kafka_bootstrap_servers="127.0.0.1:9")) as connection:
+        assert connection == Connection("127.0.0.1:9")
 
 
 def test_port_in_use_is_named(tmp_path):
