@@ -22,6 +22,11 @@ def prepare_instance(settings: Settings) -> Path:
     target = folder / DAGSTER_YAML
     if not target.exists():
         shipped = resources.files("streaming_assets.defs") / DAGSTER_YAML
-        target.write_text(shipped.read_text("utf-8"), "utf-8")
+        unfinished = folder / f".{DAGSTER_YAML}.{os.getpid()}"
+        try:
+            unfinished.write_text(shipped.read_text("utf-8"), "utf-8")
+            unfinished.replace(target)  # so that a full disk leaves no half of it, which would be kept
+        finally:
+            unfinished.unlink(missing_ok=True)
     os.environ["DAGSTER_HOME"] = str(folder)
     return folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from itertools import chain, count
 from pathlib import Path
 
 from streaming_assets.lake.layout import TableId
@@ -25,7 +26,7 @@ def anew(table: TableId, path: Path) -> str:
     """Return how a table that can't be opened is made anew, together with what is computed from it."""
     source = path.parents[1] if table.layer == "gold" else path.parent
     if table.layer == "bronze":
-        kept = f"`mv {_quoted(source)} {_quoted(source.with_name(f'{source.name}.before'))} && {_refresh(table)}`"
+        kept = f"`mv {_quoted(source)} {_quoted(_free(source, 'before'))} && {_refresh(table)}`"
         return f"to keep the tables aside and begin with what Kafka still holds (nothing else has the rest): {kept}"
     folders = [path] if table.layer == "gold" else [source / layer for layer in ("silver", "quarantine", "gold")]
     removed = f"`rm -r {' '.join(map(_quoted, folders))} && {_refresh(table)}`"
@@ -34,7 +35,7 @@ def anew(table: TableId, path: Path) -> str:
 
 def put_aside(table: TableId, *files: Path) -> str:
     """Return the command that takes damaged files out of a log and refreshes."""
-    moved = " && ".join(f"mv {_quoted(file)} {_quoted(file.with_name(f'{file.name}.damaged'))}" for file in files)
+    moved = " && ".join(f"mv {_quoted(file)} {_quoted(_free(file, 'damaged'))}" for file in files)
     return f"`{moved} && {_refresh(table)}`"
 
 
@@ -45,6 +46,12 @@ def spark(path: Path, statement: str) -> str:
 
 def _refresh(table: TableId) -> str:
     return refresh(table).strip("`")
+
+
+def _free(path: Path, ending: str) -> Path:
+    """Return a name beside a path that nothing has yet."""
+    names = chain([f"{path.name}.{ending}"], (f"{path.name}.{ending}-{number}" for number in count(2)))
+    return next(path.with_name(name) for name in names if not path.with_name(name).exists())
 
 
 def _quoted(path: Path) -> str:

@@ -237,6 +237,13 @@ def test_bronze_can_begin_anew(lab):
     follow(lab, anew)
     assert (lab.lake / "shop.before" / "silver").is_dir()
     goes_on(lab)
+    publish_rest(lab, 5)
+    for file in files(lab, "bronze"):
+        file.unlink()
+    *_, anew = commands(refused(lab, FileDamaged, 5))
+    follow(lab, anew)
+    assert sorted(path.name for path in lab.lake.iterdir()) == ["shop.before", "shop.before-2"]
+    goes_on(lab, 5)
 
 
 # Log entries

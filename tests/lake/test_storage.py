@@ -11,13 +11,16 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from threading import Event
 
 import pytest
 
+from streaming_assets.cli.commands.up import programs
 from streaming_assets.contract import Field, GoldTable, ScalarType
+from streaming_assets.defs.instance import prepare_instance
 from streaming_assets.engines.embedded.duck import connect
 from streaming_assets.engines.embedded.failures import explained
-from streaming_assets.errors import EngineError, StorageRefused
+from streaming_assets.errors import EngineError, SettingsError, StorageRefused
 from streaming_assets.lake.order import expect_bronze_complete
 from streaming_assets.layers.verify import verify
 from streaming_assets.settings import load_settings
@@ -178,6 +181,20 @@ def test_a_full_disk_below_a_query_is_told(make_source, small_disk):
     connection.execute(large)
     assert connection.sql("SELECT count(*) FROM large").fetchall() == [(10_000_000,)]
     connection.close()
+
+
+def test_a_full_disk_below_dagster_is_told(small_disk, monkeypatch):
+    """Where Dagster's home can't be prepared, the start says so, and leaves no half-written file to be kept."""
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    disk = small_disk(1)
+    settings = load_settings(home=disk)
+    (disk / "dagster").mkdir()
+    ballast = fill(disk)
+    with pytest.raises(SettingsError, match="No space left on device"), programs(settings, None, Event()):
+        pass
+    assert list((disk / "dagster").iterdir()) == []
+    ballast.unlink()
+    assert (prepare_instance(settings) / "dagster.yaml").stat().st_size > 0
 
 
 @pytest.fixture
