@@ -6,6 +6,7 @@ Nothing here is the framework's: neither how it reads a table, nor how it decide
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from killing.expected import Event, gold, read
 Place = tuple[int, int]
 """Partition and offset."""
 
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS, _WAIT_SECONDS = 30.0, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,11 @@ def read_topic(bootstrap_servers: str, topic: str) -> dict[Place, Record]:
         marks = {one: consumer.get_watermark_offsets(TopicPartition(topic, one), 10) for one in partitions}
         consumer.assign([TopicPartition(topic, one, low) for one, (low, _) in marks.items()])
         records: dict[Place, Record] = {}
+        patient_until = time.monotonic() + _PATIENCE_SECONDS
         while len(records) < sum(high - low for low, high in marks.values()):
-            messages = consumer.consume(1_000, _PATIENCE_SECONDS)
-            if not messages:
+            messages = consumer.consume(1_000, _WAIT_SECONDS)
+            patient_until = time.monotonic() + _PATIENCE_SECONDS if messages else patient_until
+            if time.monotonic() > patient_until:
                 raise TimeoutError(f"{topic}: {len(records)} records of {marks}")
             for message in messages:
                 records[_coordinates(message)] = _record(message)
