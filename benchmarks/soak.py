@@ -41,7 +41,7 @@ from streaming_assets.lake import layout
 from streaming_assets.lake.log import log_entries
 from streaming_assets.lake.maintainer import maintain_apart
 from streaming_assets.lake.maintenance import MANY
-from streaming_assets.lake.tables import open_table
+from streaming_assets.lake.opening import open_table
 from streaming_assets.registry import load_sources
 from streaming_assets.settings import Settings, load_settings
 

@@ -19,7 +19,7 @@ from streaming_assets.defs.resources import Runtime
 from streaming_assets.defs.translator import Translator
 from streaming_assets.engines.protocol import Ingested, Rebuilt, Refined, Staged
 from streaming_assets.lake import layout
-from streaming_assets.lake.tables import NO_BATCH
+from streaming_assets.lake.snapshot import NO_BATCH
 from streaming_assets.layers.bronze import source_lag
 
 Materialized = dg.MaterializeResult[None]

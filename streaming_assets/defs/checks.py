@@ -10,7 +10,9 @@ from streaming_assets.contract import EventSource
 from streaming_assets.defs.translator import table_key
 from streaming_assets.engines.audits import Audit
 from streaming_assets.lake import layout
-from streaming_assets.lake.tables import NO_BATCH, LakeTable, open_table
+from streaming_assets.lake.opening import open_table
+from streaming_assets.lake.snapshot import NO_BATCH
+from streaming_assets.lake.tables import LakeTable
 from streaming_assets.layers.findings import Finding, event_id_unique, reconciled
 
 

@@ -13,7 +13,8 @@ from streaming_assets.contract import EventSource
 from streaming_assets.defs.translator import table_key
 from streaming_assets.lake import layout
 from streaming_assets.lake.layout import TableId
-from streaming_assets.lake.tables import NO_BATCH, open_table
+from streaming_assets.lake.opening import open_table
+from streaming_assets.lake.snapshot import NO_BATCH
 from streaming_assets.layers.state import table_state
 
 _REASONS = """

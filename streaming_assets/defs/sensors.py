@@ -16,7 +16,8 @@ from streaming_assets.defs.translator import SOURCE_TAG, Translator
 from streaming_assets.errors import BrokerError, StreamingAssetsError
 from streaming_assets.kafka.broker import broker_address, connect
 from streaming_assets.lake import layout
-from streaming_assets.lake.tables import NO_BATCH, open_table
+from streaming_assets.lake.opening import open_table
+from streaming_assets.lake.snapshot import NO_BATCH
 from streaming_assets.layers.bronze import plan_ingest
 from streaming_assets.settings import Settings
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from streaming_assets.engines.offsets import Ranges
-from streaming_assets.lake.tables import NO_BATCH
+from streaming_assets.lake.snapshot import NO_BATCH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

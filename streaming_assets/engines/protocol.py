@@ -14,7 +14,7 @@ from streaming_assets.contract import EventSource, GoldTable
 from streaming_assets.engines.audits import EVERYTHING, Audit, GoldAudit, OffsetAudit, RowAudit, Scope, ValueAudit
 from streaming_assets.lake.losses import AcceptedLoss
 from streaming_assets.lake.positions import Position
-from streaming_assets.lake.tables import NO_BATCH
+from streaming_assets.lake.snapshot import NO_BATCH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from streaming_assets.lake.tables import DataFile, LakeTable
+from streaming_assets.lake.files import DataFile
+from streaming_assets.lake.tables import LakeTable
 
 FEW = 2
 """Files of one size from which on a merge is worth it where nothing else goes on."""

@@ -21,7 +21,9 @@ from streaming_assets.lake.failures import table_errors
 from streaming_assets.lake.layout import TableId
 from streaming_assets.lake.lock import source_lock
 from streaming_assets.lake.log import CHECKPOINT_AFTER, delete, expendable, log_entries, since_checkpoint
-from streaming_assets.lake.tables import NO_BATCH, LakeTable, open_table
+from streaming_assets.lake.opening import open_table
+from streaming_assets.lake.snapshot import NO_BATCH
+from streaming_assets.lake.tables import LakeTable
 
 __all__ = ["FEW", "MANY", "Maintained", "Outcome", "is_due", "maintain", "maintain_source"]
 

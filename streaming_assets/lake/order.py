@@ -11,8 +11,10 @@ from pathlib import Path
 from streaming_assets.contract import EventSource
 from streaming_assets.errors import TableBehind
 from streaming_assets.lake import layout
+from streaming_assets.lake.opening import open_ours, open_table
 from streaming_assets.lake.remedies import anew, recompute, refresh
-from streaming_assets.lake.tables import NO_BATCH, LakeTable, open_ours, open_table
+from streaming_assets.lake.snapshot import NO_BATCH
+from streaming_assets.lake.tables import LakeTable
 
 QUARANTINED_UPTO = "quarantine"
 """Key in the metadata of Silver's commits: the batch that quarantine contained then."""

@@ -18,8 +18,9 @@ from streaming_assets.contract import Chart, EventSource, GoldTable
 from streaming_assets.errors import TableError
 from streaming_assets.lake.chart_sql import MAX_SERIES, OTHERS, Query, coarser, floor, newest_sql, time_column
 from streaming_assets.lake.layout import Layer, TableId, bronze, gold
+from streaming_assets.lake.opening import open_table
 from streaming_assets.lake.positions import START, Position, read_position
-from streaming_assets.lake.tables import LakeTable, open_table
+from streaming_assets.lake.tables import LakeTable
 from streaming_assets.windows import window_length
 
 __all__ = [

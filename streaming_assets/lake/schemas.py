@@ -127,3 +127,14 @@ def schema_of(source: EventSource, table: TableId) -> pa.Schema:
 
 PARTITIONING: dict[str, tuple[str, ...]] = {"bronze": ("ingested_date",), "silver": ("event_date",)}
 """Partition columns by layer; the other layers' tables are not partitioned."""
+
+STATISTICS = "delta.dataSkippingStatsColumns"
+"""Table property that names the columns of which the log has statistics."""
+
+
+def statistics(schema: pa.Schema) -> list[str]:
+    """Return the columns of a table of which the log has statistics."""
+    # Statistics over payloads cost time on every write and never prune a file.
+    plain = (field for field in schema if not pa.types.is_nested(field.type) and not pa.types.is_binary(field.type))
+    partition_columns = {"ingested_date", "event_date"}
+    return [field.name for field in plain if field.name not in {*partition_columns, "detail"}]

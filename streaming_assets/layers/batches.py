@@ -9,7 +9,9 @@ from pathlib import Path
 
 from streaming_assets.contract import EventSource
 from streaming_assets.lake import layout
-from streaming_assets.lake.tables import NO_BATCH, LakeTable, open_table
+from streaming_assets.lake.opening import open_table
+from streaming_assets.lake.snapshot import NO_BATCH
+from streaming_assets.lake.tables import LakeTable
 
 _SHOWN = 5
 

@@ -15,8 +15,9 @@ from streaming_assets.kafka.lag import lag
 from streaming_assets.kafka.topics import TopicState, topic_state
 from streaming_assets.lake import layout
 from streaming_assets.lake.losses import AcceptedLoss
+from streaming_assets.lake.opening import open_table
 from streaming_assets.lake.positions import START, Position, read_position
-from streaming_assets.lake.tables import NO_BATCH, open_table
+from streaming_assets.lake.snapshot import NO_BATCH
 
 
 def plan_ingest(

@@ -8,7 +8,8 @@ from streaming_assets.contract import EventSource
 from streaming_assets.lake import layout
 from streaming_assets.lake.definition import present_definition
 from streaming_assets.lake.layout import TableId
-from streaming_assets.lake.tables import LakeTable, open_table
+from streaming_assets.lake.opening import open_table
+from streaming_assets.lake.tables import LakeTable
 
 
 def outdated_tables(source: EventSource, lake: Path) -> list[TableId]:

@@ -10,7 +10,7 @@ from typing import Any
 from streaming_assets.contract import EventSource
 from streaming_assets.fitting import shown_detail
 from streaming_assets.lake import layout
-from streaming_assets.lake.tables import open_table
+from streaming_assets.lake.opening import open_table
 
 _TOTALS = "SELECT count(released_batch) AS released, count(duplicate_of) AS duplicates FROM t"
 

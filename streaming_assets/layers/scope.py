@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 from streaming_assets.engines.audits import Scope
 from streaming_assets.lake.positions import Position, recorded_positions
-from streaming_assets.lake.tables import NO_BATCH, LakeTable
+from streaming_assets.lake.snapshot import NO_BATCH
+from streaming_assets.lake.tables import LakeTable
 
 Spans = Mapping[int, tuple[int, int]]
 """By partition the first offset, and the one behind the last."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from streaming_assets.contract import EventSource
 from streaming_assets.lake import layout
 from streaming_assets.lake.layout import TableId
-from streaming_assets.lake.tables import open_table
+from streaming_assets.lake.opening import open_table
 from streaming_assets.layers.outdated import outdated_tables
 
 

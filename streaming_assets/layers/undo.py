@@ -11,7 +11,8 @@ from streaming_assets.errors import ForeignWrite, UnsafeProperty
 from streaming_assets.lake import layout
 from streaming_assets.lake.guards import undo_version
 from streaming_assets.lake.layout import TableId
-from streaming_assets.lake.tables import LakeTable, open_table
+from streaming_assets.lake.opening import open_table
+from streaming_assets.lake.tables import LakeTable
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from streaming_assets.kafka.connection import Connection
 from streaming_assets.lake import layout
 from streaming_assets.lake.layout import TableId
 from streaming_assets.lake.losses import accepted_losses
+from streaming_assets.lake.opening import open_table
 from streaming_assets.lake.positions import START, Position, read_position
-from streaming_assets.lake.tables import LakeTable, open_table
+from streaming_assets.lake.tables import LakeTable
 from streaming_assets.layers.batches import batches
 from streaming_assets.layers.findings import (
     Finding,

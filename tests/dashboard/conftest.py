@@ -12,8 +12,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from streaming_assets.lake import layout
+from streaming_assets.lake.opening import open_or_create
 from streaming_assets.lake.schemas import gold_schema
-from streaming_assets.lake.tables import open_or_create
 from streaming_assets.registry import load_sources
 
 DASHBOARD = Path(__file__).parents[2] / "dashboard"

@@ -14,7 +14,7 @@ from streaming_assets.contract import Event
 from streaming_assets.kafka.publisher import Publisher
 from streaming_assets.kafka.topics import topic_state
 from streaming_assets.lake import layout
-from streaming_assets.lake.tables import open_or_create
+from streaming_assets.lake.opening import open_or_create
 from streaming_assets.settings import load_settings
 
 

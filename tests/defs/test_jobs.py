@@ -12,8 +12,8 @@ import pytest
 
 from streaming_assets.defs.build import build_definitions
 from streaming_assets.lake.layout import bronze
+from streaming_assets.lake.opening import open_or_create
 from streaming_assets.lake.schemas import BRONZE
-from streaming_assets.lake.tables import open_or_create
 
 HOURLY = datetime(2026, 3, 1, 12, 17, tzinfo=UTC)
 """When what no reader needs is deleted."""

@@ -19,9 +19,9 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from streaming_assets.contract import Field, GoldTable, ScalarType
 from streaming_assets.errors import FileDamaged, ForeignWrite, LogDamaged, TableBehind, TableError, UnsafeProperty
 from streaming_assets.lake.layout import TableId
+from streaming_assets.lake.opening import open_ours, open_table
 from streaming_assets.lake.order import expect_bronze_complete
 from streaming_assets.lake.positions import read_position
-from streaming_assets.lake.tables import open_ours, open_table
 from streaming_assets.layers.undo import undo_foreign_writes
 from streaming_assets.layers.verify import verify
 

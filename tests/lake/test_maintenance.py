@@ -18,8 +18,8 @@ from streaming_assets.lake.compaction import FEW, MANY, is_worth_it, merge_files
 from streaming_assets.lake.lock import source_lock
 from streaming_assets.lake.log import log_entries
 from streaming_assets.lake.maintenance import is_due, maintain, maintain_source
+from streaming_assets.lake.opening import open_table
 from streaming_assets.lake.positions import read_position
-from streaming_assets.lake.tables import open_table
 
 LAYERS = ("bronze", "silver", "quarantine")
 HOUR = 3_600

@@ -13,9 +13,9 @@ from streaming_assets.contract import Chart, EventSchema, EventSource, Field, Go
 from streaming_assets.errors import TableError
 from streaming_assets.lake import layout
 from streaming_assets.lake.chart_sql import MAX_ROWS, MAX_SERIES, OTHERS, coarser
+from streaming_assets.lake.opening import open_or_create
 from streaming_assets.lake.positions import START
 from streaming_assets.lake.reader import ChartRows, TableSummary, read_chart, source_position, table_summary
-from streaming_assets.lake.tables import open_or_create
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

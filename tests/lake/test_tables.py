@@ -12,8 +12,9 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from streaming_assets.contract import Array, Field, GoldTable, ScalarType, SilverTable, Struct
 from streaming_assets.errors import ConcurrentWrite, DefinitionChanged, TableError
 from streaming_assets.lake import layout
+from streaming_assets.lake.opening import open_or_create, open_table
 from streaming_assets.lake.schemas import gold_schema
-from streaming_assets.lake.tables import NO_BATCH, open_or_create, open_table
+from streaming_assets.lake.snapshot import NO_BATCH
 from streaming_assets.versions import gold_version
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -10,8 +10,8 @@ from streaming_assets.errors import RetentionOvertook
 from streaming_assets.lake import layout
 from streaming_assets.lake.losses import accepted_losses
 from streaming_assets.lake.maintenance import maintain
+from streaming_assets.lake.opening import open_table
 from streaming_assets.lake.positions import read_position
-from streaming_assets.lake.tables import open_table
 
 pytestmark = pytest.mark.broker
 

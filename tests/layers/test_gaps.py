@@ -12,9 +12,9 @@ from deltalake import DeltaTable
 from streaming_assets.engines.factory import make_engine
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.lake import layout
+from streaming_assets.lake.opening import open_table
 from streaming_assets.lake.positions import read_position
 from streaming_assets.lake.schemas import BRONZE
-from streaming_assets.lake.tables import open_table
 from streaming_assets.layers.refresh import SourceRefresh
 from streaming_assets.layers.scope import Choice
 from streaming_assets.layers.verify import Verifier

@@ -16,8 +16,8 @@ from streaming_assets.errors import BrokerError
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.kafka.topics import topic_state
 from streaming_assets.lake import layout
+from streaming_assets.lake.opening import open_table
 from streaming_assets.lake.positions import read_position
-from streaming_assets.lake.tables import open_table
 from streaming_assets.layers.refresh import SourceRefresh
 
 pytestmark = pytest.mark.broker

@@ -17,8 +17,8 @@ from streaming_assets.errors import (
 from streaming_assets.kafka.topics import topic_state
 from streaming_assets.lake import layout
 from streaming_assets.lake.losses import accepted_losses
+from streaming_assets.lake.opening import open_or_create, open_table
 from streaming_assets.lake.positions import read_position
-from streaming_assets.lake.tables import open_or_create, open_table
 from streaming_assets.layers.bronze import plan_ingest
 
 pytestmark = pytest.mark.broker

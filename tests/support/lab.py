@@ -17,9 +17,10 @@ from streaming_assets.engines.embedded import EmbeddedEngine
 from streaming_assets.engines.protocol import Aggregated, Refined, Replayed, Selection
 from streaming_assets.lake import layout
 from streaming_assets.lake.layout import TableId
+from streaming_assets.lake.opening import open_or_create, open_table
 from streaming_assets.lake.positions import Position
 from streaming_assets.lake.schemas import BRONZE
-from streaming_assets.lake.tables import LakeTable, open_or_create, open_table
+from streaming_assets.lake.tables import LakeTable
 from streaming_assets.settings import load_settings
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

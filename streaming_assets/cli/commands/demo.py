@@ -19,7 +19,7 @@ from streaming_assets.kafka.publisher import Publisher
 from streaming_assets.kafka.pump import pump
 from streaming_assets.kafka.topics import ensure_topic
 from streaming_assets.lake import layout
-from streaming_assets.lake.tables import open_table
+from streaming_assets.lake.opening import open_table
 from streaming_assets.settings import Settings, load_settings
 
 _ROWS_SHOWN = 5

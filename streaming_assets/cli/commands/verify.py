@@ -13,7 +13,7 @@ from streaming_assets.engines.factory import make_engine
 from streaming_assets.kafka.broker import connect_if_running
 from streaming_assets.lake import layout
 from streaming_assets.lake.lock import source_lock
-from streaming_assets.lake.tables import open_table
+from streaming_assets.lake.opening import open_table
 from streaming_assets.layers.findings import Finding
 from streaming_assets.layers.scope import Choice
 from streaming_assets.layers.verify import verify as verify_source

@@ -36,7 +36,9 @@ from streaming_assets.engines.protocol import (
 )
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.lake import layout
-from streaming_assets.lake.tables import NO_BATCH, DataFile, open_table
+from streaming_assets.lake.files import DataFile
+from streaming_assets.lake.opening import open_table
+from streaming_assets.lake.snapshot import NO_BATCH
 from streaming_assets.pseudonyms import pseudonym_key
 from streaming_assets.settings import Settings
 

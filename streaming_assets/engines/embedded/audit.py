@@ -13,8 +13,10 @@ from streaming_assets.engines.embedded.release import in_quarantine
 from streaming_assets.engines.embedded.silver import Refiner
 from streaming_assets.engines.embedded.slices import slices
 from streaming_assets.lake import layout
+from streaming_assets.lake.opening import open_table
 from streaming_assets.lake.schemas import BRONZE, IN_QUARANTINE, QUARANTINE, silver_schema
-from streaming_assets.lake.tables import NO_BATCH, LakeTable, open_table
+from streaming_assets.lake.snapshot import NO_BATCH
+from streaming_assets.lake.tables import LakeTable
 
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 _IN_BOTH = f"SELECT {PLACE} FROM silver_rows SEMI JOIN quarantine_rows USING ({PLACE})"

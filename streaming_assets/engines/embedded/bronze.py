@@ -18,9 +18,10 @@ from streaming_assets.kafka.topics import TopicWatch
 from streaming_assets.lake import layout
 from streaming_assets.lake.losses import METADATA as ACCEPTED_LOSS
 from streaming_assets.lake.losses import record_losses
+from streaming_assets.lake.opening import open_or_create
 from streaming_assets.lake.positions import Position, record_topic
 from streaming_assets.lake.schemas import BRONZE
-from streaming_assets.lake.tables import LakeTable, open_or_create
+from streaming_assets.lake.tables import LakeTable
 
 
 def ingest(plan: IngestPlan, connection: Connection, lake: Path, limits: Limits) -> Iterator[Ingested]:

@@ -23,9 +23,12 @@ from streaming_assets.engines.sql import DUCKDB, transpile
 from streaming_assets.errors import PluginError
 from streaming_assets.lake import layout
 from streaming_assets.lake.columns import other_columns
+from streaming_assets.lake.files import DataFile
+from streaming_assets.lake.opening import open_or_create, open_ours, open_table
 from streaming_assets.lake.order import expect_not_ahead
 from streaming_assets.lake.schemas import gold_schema, silver_schema
-from streaming_assets.lake.tables import NO_BATCH, DataFile, LakeTable, open_or_create, open_ours, open_table
+from streaming_assets.lake.snapshot import NO_BATCH
+from streaming_assets.lake.tables import LakeTable
 from streaming_assets.versions import gold_version
 from streaming_assets.windows import window_length
 

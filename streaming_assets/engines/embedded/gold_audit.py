@@ -8,7 +8,9 @@ from streaming_assets.engines.embedded.duck import count, name
 from streaming_assets.engines.embedded.gold import Aggregator
 from streaming_assets.engines.embedded.places import sampled
 from streaming_assets.lake import layout
-from streaming_assets.lake.tables import NO_BATCH, DataFile, open_table
+from streaming_assets.lake.files import DataFile
+from streaming_assets.lake.opening import open_table
+from streaming_assets.lake.snapshot import NO_BATCH
 
 _SHOWN = 5
 

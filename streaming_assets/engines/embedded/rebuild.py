@@ -18,9 +18,10 @@ from streaming_assets.errors import ConcurrentWrite, EngineError, TableError
 from streaming_assets.faults import reach
 from streaming_assets.lake import layout
 from streaming_assets.lake.layout import TableId
+from streaming_assets.lake.opening import open_or_create, open_ours, open_table
 from streaming_assets.lake.remedies import refresh
 from streaming_assets.lake.staging import Staging, begin_staging, discard_staging, find_staging
-from streaming_assets.lake.tables import LakeTable, open_or_create, open_ours, open_table
+from streaming_assets.lake.tables import LakeTable
 from streaming_assets.versions import silver_version
 
 _GIB = 2**30

@@ -14,7 +14,8 @@ from streaming_assets.engines.embedded.slices import Slice, slices
 from streaming_assets.engines.protocol import Limits
 from streaming_assets.errors import TableError
 from streaming_assets.lake.schemas import IN_QUARANTINE, MISFIT, QUARANTINE, RELEASE
-from streaming_assets.lake.tables import NO_BATCH, LakeTable
+from streaming_assets.lake.snapshot import NO_BATCH
+from streaming_assets.lake.tables import LakeTable
 
 _PIECE = 10_000
 """Rows that are handed on at a time; each has a value of any length."""

@@ -17,9 +17,11 @@ from streaming_assets.engines.protocol import Replayed, Selection
 from streaming_assets.errors import ConcurrentWrite
 from streaming_assets.faults import reach
 from streaming_assets.lake import layout
+from streaming_assets.lake.opening import open_or_create, open_ours
 from streaming_assets.lake.order import QUARANTINED_UPTO
 from streaming_assets.lake.schemas import BRONZE, IN_QUARANTINE
-from streaming_assets.lake.tables import NO_BATCH, LakeTable, open_or_create, open_ours
+from streaming_assets.lake.snapshot import NO_BATCH
+from streaming_assets.lake.tables import LakeTable
 
 _PLACE = 'topic, "partition", "offset"'
 _MISFIT = "reason, field, detail"

@@ -11,8 +11,10 @@ from streaming_assets.engines.embedded.places import PLACE, examples, sampled
 from streaming_assets.engines.embedded.silver import Refiner
 from streaming_assets.engines.embedded.slices import Slice, slices
 from streaming_assets.lake import layout
+from streaming_assets.lake.files import DataFile
+from streaming_assets.lake.opening import open_table
 from streaming_assets.lake.schemas import BRONZE, IN_QUARANTINE, silver_schema
-from streaming_assets.lake.tables import DataFile, LakeTable, open_table
+from streaming_assets.lake.tables import LakeTable
 
 _RAW = ", ".join(name(column) for column in BRONZE.names if column != "ingested_date")
 

@@ -24,9 +24,10 @@ from streaming_assets.engines.embedded.transform import transform
 from streaming_assets.engines.protocol import Limits, Refined
 from streaming_assets.engines.sql import CARRIED
 from streaming_assets.lake import layout
+from streaming_assets.lake.opening import open_or_create, open_ours
 from streaming_assets.lake.order import QUARANTINED_UPTO, expect_not_ahead, expect_quarantine_complete
 from streaming_assets.lake.schemas import COORDINATES, IN_QUARANTINE, QUARANTINE, RELEASE, silver_schema
-from streaming_assets.lake.tables import LakeTable, open_or_create, open_ours
+from streaming_assets.lake.tables import LakeTable
 
 _HAS_ID = """event_id <> concat("partition", '-', "offset")"""
 """An event that its coordinates identify repeats no other, whatever ids others bring."""

@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from streaming_assets.engines.protocol import Limits
-from streaming_assets.lake.tables import DataFile
+from streaming_assets.lake.files import DataFile
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from streaming_assets.lake.tables import DataFile
+from streaming_assets.lake.files import DataFile
 
 SPAN_ROWS = 2_000_000
 """Silver rows from which on a span may end."""

@@ -18,8 +18,8 @@ from streaming_assets.engines.embedded.silver import Refiner
 from streaming_assets.engines.embedded.slices import Slice
 from streaming_assets.engines.protocol import Limits
 from streaming_assets.fitting import Fit, Fitter
+from streaming_assets.lake.files import DataFile
 from streaming_assets.lake.schemas import BRONZE
-from streaming_assets.lake.tables import DataFile
 from streaming_assets.settings import load_settings
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

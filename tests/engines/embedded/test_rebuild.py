@@ -22,8 +22,9 @@ from streaming_assets.contract import Field, ScalarType
 from streaming_assets.engines.protocol import Rebuilt, Staged
 from streaming_assets.errors import DefinitionChanged, EngineError, ForeignWrite, TableError
 from streaming_assets.faults import VARIABLE
+from streaming_assets.lake.opening import open_table
 from streaming_assets.lake.staging import find_staging
-from streaming_assets.lake.tables import LakeTable, open_table
+from streaming_assets.lake.tables import LakeTable
 from streaming_assets.versions import MIXED, gold_version, silver_version
 
 PROGRAM = Path(__file__).parents[2] / "support" / "rebuilding.py"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from streaming_assets.engines.embedded.slices import slices
 from streaming_assets.engines.protocol import Limits
-from streaming_assets.lake.tables import DataFile
+from streaming_assets.lake.files import DataFile
 
 
 @pytest.fixture(scope="module")

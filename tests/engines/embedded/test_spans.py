@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streaming_assets.engines.embedded.spans import Span, spans
-from streaming_assets.lake.tables import DataFile
+from streaming_assets.lake.files import DataFile
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

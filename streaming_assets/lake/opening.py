@@ -1,0 +1,109 @@
+"""Opens tables at their newest version, and creates those that do not exist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+
+from streaming_assets.contract import EventSource
+from streaming_assets.errors import TableError
+from streaming_assets.lake.columns import other_columns, wrong_columns
+from streaming_assets.lake.definition import present_definition
+from streaming_assets.lake.failures import table_errors
+from streaming_assets.lake.layout import TableId
+from streaming_assets.lake.schemas import PARTITIONING, STATISTICS, schema_of, statistics
+from streaming_assets.lake.tables import LakeTable
+
+_CHECKPOINT_INTERVAL = 10
+"""Commits from one checkpoint to the next: whoever opens the table reads the entries after it one by one."""
+
+_UNREADABLE_FEATURES = frozenset({"deletionVectors", "columnMapping"})
+
+
+def open_table(table: TableId, lake: Path) -> LakeTable | None:
+    """Open the newest version of a table; None if there is no such table.
+
+    Raises:
+        TableError: There is something, but it can't be read as this framework needs it.
+    """
+    path = table.path(lake)
+    try:
+        with table_errors(table, path):
+            if not (path / "_delta_log").is_dir():
+                return None
+            opened = LakeTable(table, path, DeltaTable(str(path)))
+    except TableNotFoundError:
+        return None
+    _check_features(opened)
+    return opened
+
+
+def open_ours(table: TableId, lake: Path) -> LakeTable | None:
+    """Open a table as `open_table`, for a refresh that reads or writes it.
+
+    Raises:
+        ForeignWrite: Another writer changed its rows or its batch.
+        UnsafeProperty: A property would make it forget its batch, or keeps it from being written.
+        TableError: There is something, but it can't be read as this framework needs it.
+    """
+    opened = open_table(table, lake)
+    if opened is not None:
+        opened.expect_ours()
+    return opened
+
+
+def open_or_create(source: EventSource, table: TableId, lake: Path, *, description: str = "") -> LakeTable:
+    """Open the newest version of a table, creating it empty where it does not exist.
+
+    Raises:
+        DefinitionChanged: The definition has other columns than the table, which another one made.
+        TableError: The table can't be read or created, or somebody changed its columns.
+    """
+    schema, present = schema_of(source, table), present_definition(source, table)
+    opened = open_ours(table, lake)
+    if opened is None:
+        try:
+            opened = _create(table, lake, schema, description)
+        except TableError:
+            opened = open_ours(table, lake)  # another writer may have made it meanwhile
+            if opened is None:
+                raise
+    if found := other_columns(opened.arrow_schema(), schema):
+        raise wrong_columns(table, opened.path, found, changed=opened.definition != present)
+    opened.present = present
+    return opened
+
+
+def _create(table: TableId, lake: Path, schema: pa.Schema, description: str) -> LakeTable:
+    path = table.path(lake)
+    with table_errors(table, path):
+        path.mkdir(parents=True, exist_ok=True)
+        delta = DeltaTable.create(
+            str(path),
+            schema=schema,
+            name=table.name,
+            description=description,
+            partition_by=list(PARTITIONING.get(table.layer, ())),
+            configuration={
+                STATISTICS: ",".join(statistics(schema)),
+                "delta.checkpointInterval": str(_CHECKPOINT_INTERVAL),
+            },
+        )
+    created = LakeTable(table, path, delta)
+    created.expect_ours()
+    return created
+
+
+def _check_features(opened: LakeTable) -> None:
+    features = set(opened._delta.protocol().reader_features or ()) & _UNREADABLE_FEATURES  # noqa: SLF001
+    if features:
+        raise TableError(
+            f"Table {opened.id.name} uses table features that this engine can't read.",
+            found=", ".join(sorted(features)),
+            expected="a table without them",
+            meaning="nothing was read or written",
+            remedy="drop the feature (`ALTER TABLE … DROP FEATURE …`) or use the engine that wrote the table",
+        )
