@@ -98,8 +98,12 @@ class UnknownSource(StreamingAssetsError):
     """A source was named that no loaded plugin registers."""
 
 
+class InvalidMoment(StreamingAssetsError):
+    """A text is neither a time with an offset nor a span."""
+
+
 class QuarantineError(StreamingAssetsError):
-    """What was asked of quarantine can't be done: there is no such reason, no such time, or nothing to replay."""
+    """What was asked of quarantine can't be done: there is no such reason, or nothing to replay."""
 
 
 # Mend the plugin; other plugins are not affected.

@@ -124,10 +124,12 @@ def refresh(  # noqa: PLR0913 - the options of a command
 @app.command()
 def replay_quarantine(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="The source whose plugin was mended.")],
-    reason: Annotated[str | None, typer.Option(metavar="R", help="Only records with this reason.")] = None,
+    reason: Annotated[str | None, typer.Option(metavar="REASON", help="Only records with this reason.")] = None,
     since: Annotated[
-        str | None,
-        typer.Option(metavar="T", help="Only records read from Kafka since then: RFC 3339, or a span like 2h or 1d."),
+        datetime | None,
+        typer.Option(
+            parser=parse_moment, metavar="TIME", help="Only records read from Kafka since: RFC 3339, or 2h, 7d."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

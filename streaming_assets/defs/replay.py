@@ -11,6 +11,7 @@ from streaming_assets.defs.resources import Runtime
 from streaming_assets.defs.translator import Translator, table_key
 from streaming_assets.engines.protocol import Replayed
 from streaming_assets.lake import layout
+from streaming_assets.layers.moments import read_moment
 from streaming_assets.layers.replay import select
 
 
@@ -30,7 +31,8 @@ def replay_job(translator: Translator) -> dg.JobDefinition:
     @dg.op(name=f"{source.name}__replay_quarantine", pool=translator.pool)
     def replay(context: dg.OpExecutionContext, config: ReplayConfig, runtime: dg.ResourceParam[Runtime]) -> None:
         with explained(context):
-            for step in runtime.refresh_tables(source).replay(select(config.reason, config.since)):
+            since = None if config.since is None else read_moment(config.since)
+            for step in runtime.refresh_tables(source).replay(select(config.reason, since)):
                 if isinstance(step, Replayed):
                     _tell(context, source, step)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -11,24 +10,18 @@ from streaming_assets.contract import EventSource
 from streaming_assets.engines.protocol import Selection
 from streaming_assets.errors import QuarantineError
 from streaming_assets.fitting import Reason
-from streaming_assets.fitting.times import as_timestamp
-from streaming_assets.fitting.verdicts import MisfitError
 from streaming_assets.layers.quarantine import quarantine_state
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_SPAN = re.compile(rf"([1-9][0-9]*)([{''.join(_UNITS)}])")
 
-
-def select(reason: str | None, since: str | None) -> Selection:
+def select(reason: str | None, since: datetime | None) -> Selection:
     """Return the selection that a person means.
 
     Args:
         reason: One of the reasons for quarantine; None takes all.
-        since: RFC 3339 with an offset, or a span up to now such as `90s`, `30m`, `2h`, `1d`, `2w`. Meant is when a
-            record was read from Kafka (`ingested_at`), which every record has, and which no producer sets.
+        since: When a record was read from Kafka (`ingested_at`), which every record has, and which no producer sets.
 
     Raises:
-        QuarantineError: There is no such reason, or no such time.
+        QuarantineError: There is no such reason.
     """
     if reason is not None and reason not in list(Reason):
         near = get_close_matches(reason, list(Reason), n=1)
@@ -37,7 +30,7 @@ def select(reason: str | None, since: str | None) -> Selection:
             expected=f"one of {', '.join(Reason)}",
             remedy=f"did you mean {near[0]}?" if near else None,
         )
-    return Selection(reason=reason, since=None if since is None else _moment(since))
+    return Selection(reason=reason, since=since)
 
 
 def nothing_to_replay(source: EventSource, selection: Selection, lake: Path) -> QuarantineError:
@@ -60,17 +53,3 @@ def nothing_to_replay(source: EventSource, selection: Selection, lake: Path) -> 
         meaning="no table was changed",
         remedy="ask for a reason or a time that is there, or for none" if told else None,
     )
-
-
-def _moment(text: str) -> datetime:
-    span = _SPAN.fullmatch(text)
-    try:
-        if span:
-            return datetime.now(tz=UTC) - timedelta(**{_UNITS[span[2]]: int(span[1])})
-        return as_timestamp(text, "$")
-    except (MisfitError, OverflowError):
-        raise QuarantineError(
-            f"{text!r} is no time to replay since.",
-            expected="RFC 3339 with an offset, such as 2026-03-01T12:00:00Z, or a span up to now such as 90s, 30m, 2h, "
-            "1d or 2w",
-        ) from None

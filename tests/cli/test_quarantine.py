@@ -78,12 +78,13 @@ def test_a_replay_tells_people(mended):
 
 
 def test_what_can_not_be_replayed_is_told(mended):
-    """An unknown source, reason or time, and a selection of nothing, end with exit code 1 and what there is instead."""
+    """An unknown source, reason or time, and a selection of nothing, are refused with what there is instead."""
     assert "UnknownSource There is no source 'shops'" in mended.fails("replay-quarantine", "shops")
     unknown = mended.fails("replay-quarantine", "shop", "--reason", "missing")
     assert "There is no reason 'missing' for quarantine." in unknown
     assert [reason for reason in Reason if reason not in unknown] == []
-    assert "RFC 3339" in mended.fails("replay-quarantine", "shop", "--since", "noon")
+    wrong = mended.run("replay-quarantine", "shop", "--since", "noon")
+    assert (wrong.returncode, "RFC 3339" in wrong.stderr) == (2, True)
     nothing = mended.fails("replay-quarantine", "shop", "--since", "1s")
     assert "There is nothing to replay for shop. Found 2 missing_field, 1 not_json" in nothing
     assert len(mended.rows("shop/silver")) == 1

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-import typer
 from confluent_kafka import Producer
 from deltalake import DeltaTable
 
-from streaming_assets.cli.moments import parse_moment
 from streaming_assets.lake.lock import source_lock
 
 EVENTS = [
@@ -148,19 +146,3 @@ def test_wrong_options_are_told(offline, arguments):
     assert done.returncode == 2
     assert f"Invalid value for '{arguments[0]}'" in done.stderr
     assert not offline.home.exists()
-
-
-@pytest.mark.parametrize(
-    ("earlier", "later"), [("2h", "7199s"), ("1d", "23.5h"), ("1w", "6d"), ("90min", "1h"), ("0.5d", "11.9h")]
-)
-def test_spans_end_now(earlier, later):
-    """A longer span begins earlier, whatever its unit."""
-    assert parse_moment(earlier) < parse_moment(later)
-
-
-def test_times_have_an_offset():
-    """A time is read with its offset, and one without is refused."""
-    assert parse_moment("2026-03-01T14:00:00+02:00") == parse_moment("2026-03-01T12:00:00Z")
-    for text in ("2026-03-01T12:00:00", "99999999999w", ""):
-        with pytest.raises(typer.BadParameter):
-            parse_moment(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from streaming_assets.cli.console import err, print_json, print_note, print_table
 from streaming_assets.cli.context import sources
@@ -42,11 +43,11 @@ class Summary:
             self.gold[step.table] = step.rows
 
 
-def replay_quarantine(name: str, *, reason: str | None, since: str | None, as_json: bool) -> None:
+def replay_quarantine(name: str, *, reason: str | None, since: datetime | None, as_json: bool) -> None:
     """Replay what is in a source's quarantine and say what became of it.
 
     Raises:
-        QuarantineError: There is no such reason or time, or nothing to replay and nothing to finish.
+        QuarantineError: There is no such reason, or nothing to replay and nothing to finish.
         StreamingAssetsError: The source is unknown, or what went wrong; what was committed before stays.
     """
     selection = select(reason, since)
