@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,7 +14,7 @@ from typing import Any
 
 from rich import box
 from rich.console import Console, JustifyMethod
-from rich.panel import Panel
+from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
@@ -28,14 +30,27 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _STEP = 1024
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
+_COMMAND = re.compile(r"`[^`\n]+`")
+_JOINT = "\ue000"
+"""Stands for a space at which a line may not be broken; a code point that no text has a use for."""
+
 
 def print_error(error: StreamingAssetsError) -> None:
     """Tell an error: what happened, what was found and expected, what it means, what to do."""
-    body = Text(error.summary, style="bold")
+    body = Text(_wrapped(error.summary), style="bold")
     for label, text in error.parts():
         body.append(f"\n\n{label}\n", style="bold cyan")
-        body.append(text, style="default")
-    err.print(Panel(body, title=type(error).__name__, border_style="red", title_align="left"))
+        body.append(_wrapped(text), style="default")
+    # No frame: what is copied from a line would have its sides in it.
+    err.print(Rule(Text(type(error).__name__), align="left", style="red"))
+    err.print(body, soft_wrap=True)
+
+
+def _wrapped(text: str) -> str:
+    """Break lines between words, and never inside of a command, which is copied as it stands."""
+    kept = _COMMAND.sub(lambda command: command[0].replace(" ", _JOINT), text)
+    wrapper = textwrap.TextWrapper(err.width, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(map(wrapper.fill, kept.split("\n"))).replace(_JOINT, " ")
 
 
 def print_note(text: str) -> None:

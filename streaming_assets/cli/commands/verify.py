@@ -65,7 +65,7 @@ def _print(findings: Sequence[tuple[str, Finding]], choice: Choice) -> None:
         for each in mine:
             for style, texts in (("red", each.examples), ("yellow", each.notes)):
                 for text in texts:
-                    out.print(Text.assemble((f"{each.table} {each.check}: ", style), text))
+                    out.print(Text.assemble((f"{each.table} {each.check}: ", style), text), soft_wrap=True)
     failed = sum(not finding.passed for _, finding in findings)
     open_questions = sum(finding.passed and bool(finding.notes) for _, finding in findings)
     if failed:
