@@ -227,8 +227,9 @@ def test_materialize_all_by_hand(webserver):
     filled = {"/".join(each["assetKey"]["path"]) for each in run["assetMaterializations"]}
     checked = [event["evaluation"] for event in run["eventConnection"]["events"] if "evaluation" in event]
     assert (len(filled), filled) == (12, set(webserver.tables()))
-    # For each of two sources: one of Bronze, two of Silver, one of quarantine, three of Gold.
+    # For each of two sources those of a refresh (one of Bronze, two of Silver, one of quarantine), and those of all
+    # that is stored (two of Bronze, three of Silver, one of quarantine, three of Gold).
     assert (len(checked), {each["success"] for each in checked if each["checkName"] != "quarantine_share"}) == (
-        14,
+        26,
         {True},
     )
