@@ -24,7 +24,10 @@ def audit_gold(aggregator: Aggregator, scope: Scope) -> GoldAudit:
     files = [file for file in silver.files() if file.low.get("batch", batch) <= batch] if silver else []
     groups = _groups(aggregator, files, scope)
     aggregator.compute(files, f"batch <= {batch}", groups)
-    stored = aggregator.stored(gold.files() if gold else [])
+    held = gold.files() if gold else []
+    if batch == NO_BATCH and not held:  # never computed: it has not even the row that a sum of nothing gives
+        connection.execute("DELETE FROM computed")
+    stored = aggregator.stored(held)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW actual AS SELECT * FROM ({stored}) WHERE {groups}")
     columns = ", ".join(_comparable(column.name, column.type) for column in table.columns)
     missing, unexpected = (

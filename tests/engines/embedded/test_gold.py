@@ -497,6 +497,25 @@ def test_a_table_that_does_not_exist_lacks_nothing(lab):
     assert audit(lab) == GoldAudit(table="per_kind", rows=0, missing=0, unexpected=0)
 
 
+def test_a_sum_of_nothing_is_missing_only_once_the_table_was_computed(make_lab, make_source):
+    """A table that has a row also without any event lacks nothing before its first computation, and the row after."""
+    total = GoldTable(
+        name="total",
+        description="All events.",
+        sql="SELECT 'all' AS of, count(*) AS events FROM silver",
+        columns=(Field(name="of", type=ScalarType.STRING), Field(name="events", type=ScalarType.LONG)),
+        keys=("of",),
+    )
+    lab = make_lab(make_source(gold=(total,)))
+    assert audit(lab) == GoldAudit(table="total", rows=0, missing=0, unexpected=0)
+    bring(lab, event())
+    assert audit(lab) == GoldAudit(table="total", rows=0, missing=0, unexpected=0)
+    lab.aggregate()
+    assert audit(lab) == GoldAudit(table="total", rows=1, missing=0, unexpected=0)
+    lab.delete("gold", "true", "total")
+    assert audit(lab) == GoldAudit(table="total", rows=0, missing=1, unexpected=0)
+
+
 def test_a_person_can_look_it_up(audited):
     """What is wrong is told by its keys."""
     audited.delete("gold", "kind = 'buy'", "per_kind")
