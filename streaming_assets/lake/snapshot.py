@@ -104,9 +104,14 @@ class Snapshot:
         return None
 
     def recorded(self) -> list[dict[str, Any]]:
-        """Return what was recorded with every batch as far back as the log tells, newest first; some are repeated."""
+        """Return what was recorded with every batch as far back as the log tells, newest first.
+
+        Maintenance is left out, which only repeats what it found: a merge beside a refresh repeats a batch that is no
+        longer the newest one, and its commit may stay in the log when the batch's own is deleted.
+        """
         with table_errors(self.id, self.path):
-            commits = self._delta.history()
+            history = self._delta.history()
+        commits = [commit for commit in history if not commit["operation"].startswith(_MAINTENANCE)]
         return [metadata for metadata in map(_own_metadata, commits) if metadata is not None]
 
     def table_property(self, name: str) -> str | None:

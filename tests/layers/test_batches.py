@@ -6,6 +6,8 @@ import pytest
 from deltalake import CommitProperties, Transaction, write_deltalake
 
 from streaming_assets.contract import Field, GoldTable, ScalarType
+from streaming_assets.lake.compaction import merge_files
+from streaming_assets.lake.history import entry_path
 from streaming_assets.lake.maintenance import maintain
 from streaming_assets.layers.batches import Batches, batches
 
@@ -100,6 +102,21 @@ def test_a_batch_that_is_left_out_is_found(lab):
     bronze = lab.open("bronze")
     bronze.append(bronze.arrow_schema().empty_table(), batch=6, metadata={"records": 0})
     assert found(lab).faults == ("bronze lacks the commits of batches 4 to 5",)
+
+
+def test_what_a_merge_repeats_is_no_batch_of_its_own(lab):
+    """A merge repeats the batch it found, also after later ones; alone left in a cleaned log, it shows no gap."""
+    merging = merge_files(lab.open("bronze"), least=2)
+    next(merging)
+    for identity in "de":
+        lab.bronze({"id": identity, "at": AT, "kind": "a"})
+    assert next(merging, None) is None
+    merged = lab.open("bronze")
+    lab.bronze({"id": "f", "at": AT, "kind": "a"})
+    merged.checkpoint()
+    for version in range(merged.version):
+        entry_path(merged.path, version).unlink()
+    assert found(lab).faults == ()
 
 
 def test_what_is_behind_is_told(lab):
