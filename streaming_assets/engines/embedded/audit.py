@@ -41,7 +41,7 @@ class Auditor:
         self._view("bronze_rows", bronze, BRONZE, (after, upto))
         # A replay brings records of earlier batches to Silver, in a batch of its own.
         replayed = f"({PLACE}) IN (SELECT ({PLACE}) FROM bronze_rows)"
-        counted = self._not_replayed(quarantine, after) + (
+        counted = self._not_replayed(silver, quarantine, after) + (
             f" AND (batch <= {upto} OR {replayed})" if last is not None else ""
         )
         self._view("silver_rows", silver, silver_schema(source), (after, _HIGHEST), counted)
@@ -87,13 +87,17 @@ class Auditor:
         condition = f"batch > {after} AND batch <= {upto} AND {where}"
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT * FROM {relation} WHERE {condition}")
 
-    def _not_replayed(self, quarantine: LakeTable | None, after: int) -> str:
+    def _not_replayed(self, silver: LakeTable | None, quarantine: LakeTable | None, after: int) -> str:
         """Return the condition that leaves out what a replay brought to Silver from batches that are not audited."""
-        files = quarantine.files() if quarantine and after > NO_BATCH else []
-        paths = [file.path for file in files if (file.high.get("released_batch") or NO_BATCH) > after]
-        if not paths:
+        if silver is None or quarantine is None or after <= NO_BATCH:
             return "true"
-        replayed = f"SELECT {PLACE} FROM {read_parquet(paths)} WHERE released_batch > {after} AND batch <= {after}"
+        untold = silver.replayed > quarantine.replayed  # it ended before it could tell quarantine what it released
+        files = [file for file in quarantine.files() if untold or (file.high.get("released_batch") or NO_BATCH) > after]
+        if not files:
+            return "true"
+        released = f"released_batch > {after} OR ({untold} AND {IN_QUARANTINE})"
+        paths = [file.path for file in files]
+        replayed = f"SELECT {PLACE} FROM {read_parquet(paths)} WHERE batch <= {after} AND ({released})"
         return f"({PLACE}) NOT IN ({replayed})"
 
     def _leftover(self, bronze: LakeTable | None, upto: int) -> int:
@@ -140,15 +144,6 @@ class Auditor:
 
 
 _LOST = f"SELECT {PLACE} FROM leftover ANTI JOIN explained USING ({PLACE})"
-
-
-def _in_quarantine(silver: LakeTable | None, quarantine: LakeTable | None) -> str:
-    """Return the condition of rows in quarantine, without those that the next run releases: Silver has them already."""
-    if silver is None or quarantine is None or silver.replayed <= quarantine.replayed:
-        return IN_QUARANTINE
-    paths = [file.path for file in silver.files(newer_than=silver.replayed - 1)]
-    released = f"SELECT {PLACE} FROM {read_parquet(paths)} WHERE batch = {silver.replayed}" if paths else ""
-    return f"{IN_QUARANTINE} AND ({PLACE}) NOT IN ({released})" if released else IN_QUARANTINE
 
 
 def _foreign(layer: str) -> str:

@@ -149,6 +149,16 @@ def test_what_a_replay_that_ended_early_brought_is_in_silver_alone(lab):
     assert audit(lab) == changed(silver=3, quarantine=1)
 
 
+def test_what_a_replay_that_ended_early_brought_from_older_batches_is_left_out(lab):
+    """Where only later batches are audited, and Bronze has gone on, a replay's records are no rows without Bronze."""
+    bronze, silver = lab.open("bronze"), lab.open("silver")
+    bronze.append(bronze.arrow_schema().empty_table(), batch=3, metadata={"records": 0})
+    first, *_ = lab.rows("silver")
+    rows = pa.Table.from_pylist([{**first, "event_id": "x", "offset": 1, "batch": 3}], schema=silver.arrow_schema())
+    silver.append(rows, batch=3, metadata={}, replay=True)
+    assert audit(lab, after=1, upto=3) == changed(bronze=3, silver=1, quarantine=1)
+
+
 def test_batches_up_to_one_can_be_audited_alone(lab):
     """Of the batches up to a given one, later rows are left out, but for those that a replay brought."""
     assert audit(lab, upto=1) == changed(bronze=2, silver=1, quarantine=1, duplicates=0)
