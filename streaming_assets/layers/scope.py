@@ -84,7 +84,9 @@ def committed(bronze: LakeTable, position: Position, scope: Scope) -> Spans:
     spans: dict[int, tuple[int, int]] = {}
     for partition in position.next_offsets:
         low, high = rows.get(partition, (None, None))
-        low = before.next_offsets.get(partition, low) if before else low
+        if before or scope.after == NO_BATCH:  # a partition that had no position then was filled from its start
+            start = position.starts.get(partition, low)
+            low = before.next_offsets.get(partition, start) if before else start
         high = behind.next_offsets.get(partition, high) if behind else high
         if low is not None and high is not None:
             spans[partition] = (low, high)

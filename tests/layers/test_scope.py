@@ -77,6 +77,16 @@ def test_batches_reach_from_one_recorded_position_to_another(lab):
     assert spans(lab, Scope(after=3, upto=3)) == {0: (6, 6)}
 
 
+def test_batches_begin_where_a_partition_was_filled_from(lab):
+    """The first offsets of a partition belong to the batches that brought them, whether their rows are there or not."""
+    position = Position({0: 6, 1: 9}, "cluster", "topic", {0: 0, 1: 7})
+    lab.open("bronze").append(BRONZE.empty_table(), batch=4, metadata=position.metadata())
+    lab.delete("bronze", '"offset" = 0')
+    assert spans(lab, Scope(after=0, upto=2)) == {0: (0, 4)}
+    assert spans(lab, Scope(after=2, upto=3)) == {0: (4, 6)}
+    assert spans(lab, Scope(after=3, upto=4)) == {0: (6, 6), 1: (7, 9)}
+
+
 def test_batches_that_the_log_forgot_reach_as_far_as_their_rows(lab):
     """Where the log no longer tells, the offsets of some batches are those of their rows."""
     table = lab.open("bronze")
