@@ -26,11 +26,16 @@ def anew(table: TableId, path: Path) -> str:
     """Return how a table that can't be opened is made anew, together with what is computed from it."""
     source = path.parents[1] if table.layer == "gold" else path.parent
     if table.layer == "bronze":
-        kept = f"`mv {_quoted(source)} {_quoted(_free(source, 'before'))} && {_refresh(table)}`"
+        kept = keep_aside(table, source)
         return f"to keep the tables aside and begin with what Kafka still holds (nothing else has the rest): {kept}"
     folders = [path] if table.layer == "gold" else [source / layer for layer in ("silver", "quarantine", "gold")]
     removed = f"`rm -r {' '.join(map(_quoted, folders))} && {_refresh(table)}`"
     return f"to compute it again from Bronze, which has every record: {removed}"
+
+
+def keep_aside(table: TableId, source: Path) -> str:
+    """Return the command that keeps the folder of all tables of a source aside, and begins with what Kafka holds."""
+    return f"`mv {_quoted(source)} {_quoted(_free(source, 'before'))} && {_refresh(table)}`"
 
 
 def put_aside(table: TableId, *files: Path) -> str:

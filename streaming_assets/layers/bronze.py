@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from streaming_assets.lake import layout
 from streaming_assets.lake.losses import AcceptedLoss
 from streaming_assets.lake.opening import open_table
 from streaming_assets.lake.positions import START, Position, read_position
+from streaming_assets.lake.remedies import keep_aside, refresh
 from streaming_assets.lake.snapshot import NO_BATCH
 
 
@@ -121,27 +121,19 @@ def _error(found: Break, source: EventSource, lake: Path) -> TopicChanged:
 
 
 def _ways_out(kind: type[TopicChanged], source: EventSource, lake: Path) -> str:
-    refresh = f"streaming-assets refresh {source.name}"
+    bronze = layout.bronze(source)
     if kind is RetentionOvertook:
         return (
-            f"to go on after them, with the loss recorded in Bronze: `{refresh} --accept-loss`; so that it does not "
-            "happen again, refresh more often than the topic's `retention.ms` deletes"
+            f"to go on after them, with the loss recorded in Bronze: {refresh(bronze, '--accept-loss')}; so that "
+            "it does not happen again, refresh more often than the topic's `retention.ms` deletes"
         )
-    folder = lake / source.name
-    anew = f"`mv {shlex.quote(str(folder))} {shlex.quote(str(_aside(folder)))} && {refresh}`"
     back = (
         "let STREAMING_ASSETS_KAFKA_BOOTSTRAP_SERVERS name the old cluster, or bring back its data"
         if kind is ClusterChanged
         else "bring the topic back as it was"
     )
     return (
-        f"{back}, and run `{refresh}`; or keep the old tables aside and begin with the topic as it is now: {anew} "
-        "(--accept-loss is for records that retention deleted, and does not help here: partition and offset would "
-        "name two records)"
+        f"{back}, and run {refresh(bronze)}; or keep the old tables aside and begin with the topic as it is now: "
+        f"{keep_aside(bronze, lake / source.name)} (--accept-loss is for records that retention deleted, and does not "
+        "help here: partition and offset would name two records)"
     )
-
-
-def _aside(folder: Path) -> Path:
-    """Return a name beside a folder that is free: `mv` would put it inside of one that exists."""
-    names = (folder.with_name(f"{folder.name}.before{number}") for number in ("", *range(2, 1_000)))
-    return next(name for name in names if not name.exists())

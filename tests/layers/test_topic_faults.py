@@ -78,7 +78,7 @@ def test_place_for_the_old_tables_is_a_free_one(flow, kafka):
     flow.refresh()
     kafka.recreate()
     folder = flow.settings.lake_path / flow.source.name
-    for taken, free in (("before", "before2"), ("before2", "before3")):
+    for taken, free in (("before", "before-2"), ("before-2", "before-3")):
         folder.with_name(f"{folder.name}.{taken}").mkdir()
         assert f"`mv {folder} {folder}.{free} && " in refused(flow, TopicRecreated).remedy
 

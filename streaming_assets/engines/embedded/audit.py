@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from streaming_assets.engines.audits import Audit
-from streaming_assets.engines.embedded.duck import count, read_parquet
+from streaming_assets.engines.embedded.duck import count, read_parquet, timestamp
 from streaming_assets.engines.embedded.places import PLACE, examples
 from streaming_assets.engines.embedded.release import in_quarantine
 from streaming_assets.engines.embedded.silver import Refiner
@@ -138,7 +138,7 @@ class Auditor:
         low, high = connection.sql("SELECT min(event_time), max(event_time) FROM silver_rows").fetchall()[0]
         if low is None:
             return 0
-        times = f"event_time BETWEEN TIMESTAMPTZ '{low.isoformat()}' AND TIMESTAMPTZ '{high.isoformat()}'"
+        times = f"event_time BETWEEN {timestamp(low)} AND {timestamp(high)}"
         before = f"SELECT event_id, event_time FROM stored_events WHERE batch <= {after} AND {times}"
         return count(connection, f"(SELECT 1 FROM silver_rows SEMI JOIN ({before}) USING (event_id, event_time))")
 

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from streaming_assets.contract import EventSource, GoldTable
-from streaming_assets.engines.embedded.duck import casts, count, literal, name, read_parquet
+from streaming_assets.engines.embedded.duck import casts, count, literal, name, read_parquet, timestamp
 from streaming_assets.engines.embedded.handover import write_while_computing
 from streaming_assets.engines.embedded.spans import spans
 from streaming_assets.engines.embedded.transform import DEFINITION_ERRORS
@@ -99,12 +99,12 @@ class Aggregator:
         """Compute one span of windows after the other; yield after each the query of its rows."""
         for span in spans(files, window_length(self.table.window or "")):
             inside = [file for file in files if span.overlaps(file)]
-            yield from self._once(inside, f"({where}) AND {_between('event_time', span.start, span.end, _timestamp)}")
+            yield from self._once(inside, f"({where}) AND {_between('event_time', span.start, span.end, timestamp)}")
 
     def _replace_windows(self, gold: LakeTable, silver: LakeTable, files: Sequence[DataFile]) -> Aggregated:
         touched = [start for (start,) in self._new("window_start", silver, gold)]
         ranges = window_ranges(touched, window_length(self.table.window or ""))
-        times = " OR ".join(_between("event_time", each.start, each.end, _timestamp) for each in ranges)
+        times = " OR ".join(_between("event_time", each.start, each.end, timestamp) for each in ranges)
         queries = self._spans([file for file in files if _overlaps(file, ranges)], times or "false")
         where = " OR ".join(_between("window_start", each.start, each.end, _delta_time) for each in ranges)
         return self._commit(gold, silver, queries, where, len(ranges))
@@ -244,10 +244,6 @@ def _between(column: str, low: datetime | None, high: datetime | None, text: Cal
     parts = [f"{column} >= {text(low)}"] if low else []
     parts += [f"{column} < {text(high)}"] if high else []
     return f"({' AND '.join(parts) or 'true'})"
-
-
-def _timestamp(moment: datetime) -> str:
-    return f"TIMESTAMPTZ '{moment.astimezone(UTC).isoformat()}'"
 
 
 def _delta_time(moment: datetime) -> str:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from streaming_assets.engines.embedded.duck import count, name, read_parquet
 from streaming_assets.engines.embedded.handover import write_while_computing
+from streaming_assets.engines.embedded.places import PLACE
 from streaming_assets.engines.embedded.slices import Slice, slices
 from streaming_assets.engines.protocol import Limits
 from streaming_assets.errors import TableError
@@ -19,8 +20,6 @@ from streaming_assets.lake.tables import LakeTable
 
 _PIECE = 10_000
 """Rows that are handed on at a time; each has a value of any length."""
-
-_PLACE = 'topic, "partition", "offset"'
 
 
 def tell_anew(
@@ -70,12 +69,12 @@ def finish_release(
     files = _replayed_files(silver)
     for part in slices(quarantine.files(), NO_BATCH, limits) if files else ():
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE verdicts AS SELECT {_PLACE}, batch AS released_batch, "
+            f"CREATE OR REPLACE TEMP TABLE verdicts AS SELECT {PLACE}, batch AS released_batch, "
             f"{nulls('duplicate_of', *(field.name for field in MISFIT))} FROM {read_parquet(files)} "
             f"WHERE batch = {batch}"
         )
         stored = read_parquet(file.path for file in part.files)
-        left = f"(SELECT 1 FROM {stored} SEMI JOIN verdicts USING ({_PLACE}) WHERE {IN_QUARANTINE})"
+        left = f"(SELECT 1 FROM {stored} SEMI JOIN verdicts USING ({PLACE}) WHERE {IN_QUARANTINE})"
         if released := count(connection, left):
             tell_anew(connection, quarantine, part, replay=None, metadata={"released": released})
     quarantine.complete(QUARANTINE.empty_table(), metadata={}, replay=batch)
@@ -86,8 +85,8 @@ def in_quarantine(silver: LakeTable, quarantine: LakeTable) -> str:
     files = _replayed_files(silver) if silver.replayed > quarantine.replayed else []
     if not files:
         return IN_QUARANTINE
-    moved = f"SELECT ({_PLACE}) FROM {read_parquet(files)} WHERE batch = {silver.replayed}"
-    return f"{IN_QUARANTINE} AND ({_PLACE}) NOT IN ({moved})"
+    moved = f"SELECT ({PLACE}) FROM {read_parquet(files)} WHERE batch = {silver.replayed}"
+    return f"{IN_QUARANTINE} AND ({PLACE}) NOT IN ({moved})"
 
 
 def _replayed_files(silver: LakeTable) -> list[str]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from streaming_assets.engines.embedded.duck import count, literal, read_parquet
+from streaming_assets.engines.embedded.duck import count, literal, read_parquet, timestamp
+from streaming_assets.engines.embedded.places import PLACE
 from streaming_assets.engines.embedded.release import nulls, tell_anew
 from streaming_assets.engines.embedded.silver import Refiner
 from streaming_assets.engines.embedded.slices import Slice, slices
@@ -23,7 +24,6 @@ from streaming_assets.lake.schemas import BRONZE, IN_QUARANTINE
 from streaming_assets.lake.snapshot import NO_BATCH
 from streaming_assets.lake.tables import LakeTable
 
-_PLACE = 'topic, "partition", "offset"'
 _MISFIT = "reason, field, detail"
 
 
@@ -90,13 +90,13 @@ class _Replay:
 
     def _changed(self, part: Slice) -> int:
         """Count the records that do not fit for another reason than quarantine tells."""
-        stored = f"SELECT {_PLACE}, {_MISFIT} FROM {_files(part)} WHERE {self.where}"
-        same = f"misfits EXCEPT SELECT {_PLACE}, {_MISFIT} FROM ({stored})"
-        return count(self.refiner.connection, f"(SELECT {_PLACE}, {_MISFIT} FROM {same})")
+        stored = f"SELECT {PLACE}, {_MISFIT} FROM {_files(part)} WHERE {self.where}"
+        same = f"misfits EXCEPT SELECT {PLACE}, {_MISFIT} FROM ({stored})"
+        return count(self.refiner.connection, f"(SELECT {PLACE}, {_MISFIT} FROM {same})")
 
     def _tell_verdicts(self, batch: int | None) -> None:
         """Make the relation `verdicts` of what was released as `batch`, if anything was, and of what was not."""
-        parts = [f"SELECT {_PLACE}, {nulls('released_batch', 'duplicate_of')}, {_MISFIT} FROM misfits"]
+        parts = [f"SELECT {PLACE}, {nulls('released_batch', 'duplicate_of')}, {_MISFIT} FROM misfits"]
         if batch is not None:
             # Whatever fits is in Silver by now: as a row of its own, or its event as that of another record.
             stored = read_parquet(self.refiner.files_with_times_of_refined(self.silver))
@@ -122,7 +122,7 @@ def _condition(selection: Selection) -> str:
     if selection.reason is not None:
         conditions.append(f"reason = {literal(selection.reason)}")
     if selection.since is not None:
-        conditions.append(f"ingested_at >= TIMESTAMPTZ '{selection.since.isoformat()}'")
+        conditions.append(f"ingested_at >= {timestamp(selection.since)}")
     return " AND ".join(conditions)
 
 
