@@ -111,7 +111,7 @@ class Snapshot:
         """
         with table_errors(self.id, self.path):
             history = self._delta.history()
-        commits = [commit for commit in history if not commit["operation"].startswith(_MAINTENANCE)]
+        commits = [commit for commit in history if _brings_something(commit)]
         return [metadata for metadata in map(_own_metadata, commits) if metadata is not None]
 
     def table_property(self, name: str) -> str | None:
@@ -123,7 +123,7 @@ class Snapshot:
         """Return the time of the newest commit that brought rows or a batch; maintenance brings neither."""
         for limit in (5, None):
             commits = self._delta.history(limit)
-            data = [commit for commit in commits if not commit["operation"].startswith(_MAINTENANCE)]
+            data = [commit for commit in commits if _brings_something(commit)]
             if data:
                 break
         return datetime.fromtimestamp((data or commits)[0]["timestamp"] / 1000, tz=UTC)
@@ -163,6 +163,11 @@ class Snapshot:
         """
         with table_errors(self.id, self.path):
             DeltaTable(str(self.path), version=version)
+
+
+def _brings_something(commit: Mapping[str, Any]) -> bool:
+    operation = commit.get("operation")  # an empty commit of another writer may name none
+    return operation is not None and not operation.startswith(_MAINTENANCE)
 
 
 def _own_metadata(commit: Mapping[str, Any]) -> dict[str, Any] | None:
