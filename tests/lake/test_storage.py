@@ -265,7 +265,7 @@ def test_a_folder_of_somebody_else_is_told(make_lab, make_source, tmp_path):
         import pyarrow
         from streaming_assets.errors import StorageRefused
         from streaming_assets.lake.layout import TableId
-        from streaming_assets.lake.tables import open_ours
+        from streaming_assets.lake.opening import open_ours
         os.setuid(65534)
         table = open_ours(TableId("shop", "silver"), Path(sys.argv[1]))
         try:
