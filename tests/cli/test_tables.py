@@ -92,7 +92,7 @@ def test_a_source_that_fails_costs_no_other(produced):
     assert (user["silver"], user["error"]) == (8, None)
     assert "github_events" in github["error"]
     assert len(produced.rows("user_interactions/silver")) == 8
-    assert "TableError" in produced.fails("refresh")
+    assert "LogDamaged" in produced.fails("refresh")
 
 
 @pytest.mark.parametrize("command", ["refresh", "tables", "verify", "plugins list", "plugins check"])
