@@ -180,7 +180,7 @@ def test_another_topic_is_a_failure_with_a_remedy(filled, topic_factory):
     filled.refresh()
     moved = replace(filled, source=replace(filled.source, topic=topic_factory()))
     failure = moved.refresh().failure_data_for_node("user_interactions__bronze").user_failure_data
-    assert failure.description.startswith(f"Topic {moved.source.topic.name} of user_interactions is not the one")
+    assert failure.description.startswith(f"Topic {moved.source.topic.name} is not the one Bronze was filled from")
     assert set(failure.metadata) == {"Found", "Expected", "For the data", "What to do"}
 
 
