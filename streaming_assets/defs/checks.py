@@ -11,6 +11,7 @@ from streaming_assets.defs.translator import table_key
 from streaming_assets.engines.audits import Audit
 from streaming_assets.lake import layout
 from streaming_assets.lake.opening import open_table
+from streaming_assets.lake.schemas import PLACE
 from streaming_assets.lake.snapshot import NO_BATCH
 from streaming_assets.lake.tables import LakeTable
 from streaming_assets.layers.findings import Finding, event_id_unique, reconciled
@@ -107,8 +108,8 @@ def _count_new(bronze: LakeTable, after: int) -> tuple[int, int]:
     (repeated,) = bronze.query(
         f"""
         SELECT count(*) AS records FROM (
-            SELECT topic, "partition", "offset" FROM t WHERE "offset" >= {extent["first"]}
-            GROUP BY topic, "partition", "offset"
+            SELECT {PLACE} FROM t WHERE "offset" >= {extent["first"]}
+            GROUP BY {PLACE}
             HAVING count(*) > 1 AND bool_or({new})
         ) AS repeated
         """  # noqa: S608 - numbers

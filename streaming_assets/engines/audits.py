@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from streaming_assets.engines.offsets import Ranges
+from streaming_assets.engines.offset_ranges import OffsetRanges
 from streaming_assets.lake.snapshot import NO_BATCH
+
+EXAMPLES = 5
+"""So many examples of one fault are shown, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +48,7 @@ class OffsetAudit:
     """Records of the range that are in Bronze more than once."""
     outside: int
     """Bronze rows outside the range, or of another topic."""
-    gaps: Mapping[int, Ranges]
+    gaps: Mapping[int, OffsetRanges]
     """Offsets of the range that are not in Bronze, by partition."""
     examples: tuple[str, ...] = ()
     """Some of the records that are repeated or outside."""

@@ -20,7 +20,7 @@ from streaming_assets.errors import StreamingAssetsError
 from streaming_assets.kafka.columns import Chunk, Columns
 from streaming_assets.kafka.connection import MAX_MESSAGE_BYTES, Connection
 from streaming_assets.kafka.fetching import Fetcher
-from streaming_assets.kafka.ranges import OffsetRange
+from streaming_assets.kafka.read_range import ReadRange
 
 _MOST_BYTES = 2**31 - 1 - 2 * MAX_MESSAGE_BYTES  # Arrow's binary columns count in 32 bits
 _LOOK_SECONDS = 0.1
@@ -72,7 +72,7 @@ class RecordReader:
             ValueError: A partition has an end and no start.
         """
         self._topic = topic
-        self._range = OffsetRange(start, end)
+        self._range = ReadRange(start, end)
         self._max_records = max_records
         self._max_bytes = min(max_bytes, _MOST_BYTES)
         self._closed = threading.Event()

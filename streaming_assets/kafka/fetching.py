@@ -13,7 +13,7 @@ from streaming_assets.errors import BrokerError, StreamingAssetsError, TopicChan
 from streaming_assets.faults import reach
 from streaming_assets.kafka.columns import Chunk
 from streaming_assets.kafka.connection import Connection, LastError
-from streaming_assets.kafka.ranges import OffsetRange
+from streaming_assets.kafka.read_range import ReadRange
 
 CHUNK_RECORDS = 1_000
 """Most records of a chunk. Small enough to stay in the processor's cache: 10,000 take twice the time per record."""
@@ -46,7 +46,7 @@ _COMPARE = "run the refresh again: it compares the topic with the table, and tel
 class Fetcher:
     """One use of a consumer: from the start of a range to its end, or until `stop` is set."""
 
-    def __init__(self, connection: Connection, topic: str, offsets: OffsetRange, stop: threading.Event) -> None:
+    def __init__(self, connection: Connection, topic: str, offsets: ReadRange, stop: threading.Event) -> None:
         """Prepare; nothing connects before `chunks`."""
         self._connection = connection
         self._topic = topic

@@ -10,7 +10,7 @@ import pyarrow as pa
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.kafka.consumer import RecordReader
 
-Ranges = Mapping[int, Sequence[tuple[int, int]]]
+RangesByPartition = Mapping[int, Sequence[tuple[int, int]]]
 """Per partition ranges of offsets in ascending order: the first offset, and the first one behind the range."""
 
 NEAR = 50_000
@@ -20,7 +20,7 @@ _RECORDS = 20_000
 _BYTES = 16 * 2**20
 
 
-def read_back(connection: Connection, topic: str, ranges: Ranges) -> Iterator[pa.Table]:
+def read_back(connection: Connection, topic: str, ranges: RangesByPartition) -> Iterator[pa.Table]:
     """Yield the records of committed transactions that a topic holds in ranges of offsets, and some in between.
 
     Ranges near to each other are read as one, so records between them come, too. What is not yielded inside of a

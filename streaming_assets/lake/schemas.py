@@ -83,6 +83,9 @@ _SILVER_TAIL = [
 COORDINATES = ("topic", "partition", "offset")
 """What identifies a Kafka record within one source."""
 
+PLACE = 'topic, "partition", "offset"'
+"""`COORDINATES` as SQL."""
+
 
 def arrow_type(kind: FieldType) -> pa.DataType:
     """Return the Arrow type of a contract type."""

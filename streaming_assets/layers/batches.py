@@ -8,12 +8,11 @@ from itertools import pairwise
 from pathlib import Path
 
 from streaming_assets.contract import EventSource
+from streaming_assets.engines.audits import EXAMPLES
 from streaming_assets.lake import layout
 from streaming_assets.lake.opening import open_table
 from streaming_assets.lake.snapshot import NO_BATCH
 from streaming_assets.lake.tables import LakeTable
-
-_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ def _rows(name: str, table: LakeTable) -> Iterator[str]:
         return
     where = f"batch > {table.batch} OR batch <= {NO_BATCH}"
     sql = f"SELECT batch, count(*) AS records FROM t WHERE {where} GROUP BY batch ORDER BY batch"  # noqa: S608 - numbers
-    for row in table.query(sql).to_pylist()[:_SHOWN]:
+    for row in table.query(sql).to_pylist()[:EXAMPLES]:
         yield f"{name} has {row['records']:,} rows of batch {row['batch']}, and contains 1 to {table.batch}"
 
 
@@ -84,7 +83,7 @@ def _history(bronze: LakeTable) -> Iterator[str]:
     """Tell batches that are missing between others, and those that have other numbers of rows than were written."""
     recorded = {commit["batch"]: commit.get("records") for commit in bronze.recorded()}
     missing = [(low + 1, high - 1) for low, high in pairwise(sorted(recorded)) if high > low + 1]
-    for low, high in missing[:_SHOWN]:
+    for low, high in missing[:EXAMPLES]:
         yield f"bronze lacks the commits of batches {low} to {high}"
     if not bronze.files():
         counted: dict[int, int] = {}
@@ -96,4 +95,4 @@ def _history(bronze: LakeTable) -> Iterator[str]:
         for batch, records in sorted(recorded.items())
         if records is not None and records != counted.get(batch, 0)
     ]
-    yield from wrong[:_SHOWN]
+    yield from wrong[:EXAMPLES]

@@ -7,11 +7,8 @@ from dataclasses import dataclass, field
 
 from streaming_assets.contract import GoldTable
 from streaming_assets.engines.audits import Audit, GoldAudit, OffsetAudit, RowAudit, ValueAudit
-from streaming_assets.engines.offsets import size, told
 from streaming_assets.layers.batches import Batches
-from streaming_assets.layers.gaps import Gaps, Settled
-
-_SHOWN = 5
+from streaming_assets.layers.gaps import Settled, told, told_ranges, total
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +42,12 @@ def offsets(audit: OffsetAudit, settled: Settled, *, whole: bool = True) -> Find
     outside = audit.outside if whole else 0
     numbers = {
         "records": audit.records,
-        "lost": _total(settled.lost),
+        "lost": total(settled.lost),
         "repeated": audit.repeated,
         "outside": outside,
         "legal_gaps": settled.legal,
-        "unknown": sum(map(_total, settled.unknown.values())),
-        "accepted": _total(settled.accepted),
+        "unknown": sum(map(total, settled.unknown.values())),
+        "accepted": total(settled.accepted),
     }
     words = {
         "lost": "lost",
@@ -61,10 +58,10 @@ def offsets(audit: OffsetAudit, settled: Settled, *, whole: bool = True) -> Find
         "accepted": "accepted as lost",
     }
     parts = [f"{numbers[name]:,} {word}" for name, word in words.items() if numbers[name]]
-    notes = [f"{_total(some):,} unknown, as {why}: {_ranges(some)}" for why, some in settled.unknown.items()]
+    notes = [f"{total(some):,} unknown, as {why}: {told(some)}" for why, some in settled.unknown.items()]
     if settled.accepted:
-        notes.append(f"{_total(settled.accepted):,} accepted as lost: {_ranges(settled.accepted)}")
-    lost = [f"lost: {told(partition, some)}" for partition, some in settled.lost.items()]
+        notes.append(f"{total(settled.accepted):,} accepted as lost: {told(settled.accepted)}")
+    lost = [f"lost: {told_ranges(partition, some)}" for partition, some in settled.lost.items()]
     shown = [each for each in audit.examples if whole or "outside" not in each]
     passed = not (numbers["lost"] or audit.repeated or outside)
     found = f"{audit.records:,} records; offsets: {', '.join(parts) or 'each once'}"
@@ -169,11 +166,3 @@ def outdated(table: str, remedy: str) -> Finding:
     """The table has rows of another definition than the present one, so they can't be compared with it."""
     note = f"computed by another definition than the present one; {remedy}"
     return Finding("equals_recompute", table, passed=True, found="outdated, not compared", notes=(note,))
-
-
-def _total(gaps: Gaps) -> int:
-    return sum(size(some) for some in gaps.values())
-
-
-def _ranges(gaps: Gaps) -> str:
-    return "; ".join(told(partition, some) for partition, some in list(gaps.items())[:_SHOWN])

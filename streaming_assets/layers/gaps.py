@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from streaming_assets.engines.offsets import Ranges, holding, ranges, size, within, without
+from streaming_assets.engines.audits import EXAMPLES
+from streaming_assets.engines.offset_ranges import OffsetRanges, count_offsets, holding, ranges, within, without
 from streaming_assets.errors import BrokerError, TopicChanged
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.kafka.readback import read_back
@@ -15,8 +16,25 @@ from streaming_assets.kafka.topics import TopicState, topic_state
 from streaming_assets.lake.losses import AcceptedLoss
 from streaming_assets.lake.positions import Position
 
-Gaps = Mapping[int, Ranges]
+Gaps = Mapping[int, OffsetRanges]
 """Ranges of offsets by partition."""
+
+
+def total(gaps: Gaps) -> int:
+    """Return the number of offsets."""
+    return sum(count_offsets(some) for some in gaps.values())
+
+
+def told(gaps: Gaps) -> str:
+    """Return the first few partitions and their first few ranges as text: `partition 0: 3, 7 to 9; partition 2: 5`."""
+    return "; ".join(told_ranges(partition, some) for partition, some in list(gaps.items())[:EXAMPLES])
+
+
+def told_ranges(partition: int, some: OffsetRanges) -> str:
+    """Return the ranges of one partition as text, the first few: `partition 0: 3, 7 to 9`."""
+    shown = [str(start) if end == start + 1 else f"{start} to {end - 1}" for start, end in some[:EXAMPLES].tolist()]
+    more = [f"and {len(some) - EXAMPLES:,} more ranges"] if len(some) > EXAMPLES else []
+    return f"partition {partition}: {', '.join([*shown, *more])}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +72,7 @@ def settle(gaps: Gaps, position: Position, losses: Iterable[AcceptedLoss], asked
         losses: The ranges that were accepted as lost.
         asked: Who is asked; nobody is where no gap is left.
     """
-    accepted: dict[int, Ranges] = {}
+    accepted: dict[int, OffsetRanges] = {}
     open_gaps = {partition: some for partition, some in gaps.items() if len(some)}
     for loss in losses:
         some = open_gaps.get(loss.partition, ranges([]))
@@ -62,10 +80,10 @@ def settle(gaps: Gaps, position: Position, losses: Iterable[AcceptedLoss], asked
         if len(part):
             accepted[loss.partition] = ranges([*_pairs(accepted.get(loss.partition, ranges([]))), *_pairs(part)])
             open_gaps[loss.partition] = without(some, loss.start, loss.end)
-    unknown: dict[str, dict[int, Ranges]] = {}
-    held = _retained(open_gaps, position, asked, unknown) if _total(open_gaps) else {}
+    unknown: dict[str, dict[int, OffsetRanges]] = {}
+    held = _retained(open_gaps, position, asked, unknown) if total(open_gaps) else {}
     lost = _read(held, asked, unknown)
-    legal = _total(open_gaps) - _total(lost) - sum(map(_total, unknown.values()))
+    legal = total(open_gaps) - total(lost) - sum(map(total, unknown.values()))
     return Settled(lost=lost, accepted=accepted, legal=legal, unknown=unknown)
 
 
@@ -84,13 +102,15 @@ def state_of(asked: Asked, position: Position) -> TopicState | str:
     return state
 
 
-def _retained(gaps: Gaps, position: Position, asked: Asked, unknown: dict[str, dict[int, Ranges]]) -> dict[int, Ranges]:
+def _retained(
+    gaps: Gaps, position: Position, asked: Asked, unknown: dict[str, dict[int, OffsetRanges]]
+) -> dict[int, OffsetRanges]:
     """Return the gaps that can be read back; the others go to `unknown`."""
     state = state_of(asked, position)
     if isinstance(state, str):
         unknown[state] = dict(gaps)
         return {}
-    held: dict[int, Ranges] = {}
+    held: dict[int, OffsetRanges] = {}
     for partition, some in gaps.items():
         low, high = state.low.get(partition, 0), state.high.get(partition, 0)
         parts = {
@@ -104,11 +124,11 @@ def _retained(gaps: Gaps, position: Position, asked: Asked, unknown: dict[str, d
     return {partition: some for partition, some in held.items() if len(some)}
 
 
-def _read(held: Gaps, asked: Asked, unknown: dict[str, dict[int, Ranges]]) -> dict[int, Ranges]:
+def _read(held: Gaps, asked: Asked, unknown: dict[str, dict[int, OffsetRanges]]) -> dict[int, OffsetRanges]:
     """Return which offsets of gaps hold records in Kafka."""
     if asked.connection is None or not held:
         return {}
-    asked.tell(f"reading {_total(held):,} offsets back from Kafka")
+    asked.tell(f"reading {total(held):,} offsets back from Kafka")
     found: dict[int, list[int]] = {}
     try:
         for records in read_back(asked.connection, asked.topic, {one: _pairs(some) for one, some in held.items()}):
@@ -121,15 +141,11 @@ def _read(held: Gaps, asked: Asked, unknown: dict[str, dict[int, Ranges]]) -> di
     return {one: some for one, some in lost.items() if len(some)}
 
 
-def _inside(records: pa.Table, partition: int, some: Ranges) -> list[int]:
+def _inside(records: pa.Table, partition: int, some: OffsetRanges) -> list[int]:
     mine = records["offset"].to_numpy()[records["partition"].to_numpy() == partition]
     offsets: list[int] = mine[holding(some, mine)].tolist()
     return offsets
 
 
-def _pairs(some: Ranges) -> list[tuple[int, int]]:
+def _pairs(some: OffsetRanges) -> list[tuple[int, int]]:
     return [(int(start), int(end)) for start, end in some]
-
-
-def _total(gaps: Gaps) -> int:
-    return sum(size(some) for some in gaps.values())

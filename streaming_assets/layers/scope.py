@@ -11,7 +11,7 @@ from streaming_assets.lake.positions import Position, recorded_positions
 from streaming_assets.lake.snapshot import NO_BATCH
 from streaming_assets.lake.tables import LakeTable
 
-Spans = Mapping[int, tuple[int, int]]
+OffsetSpans = Mapping[int, tuple[int, int]]
 """By partition the first offset, and the one behind the last."""
 
 
@@ -64,7 +64,7 @@ def scope_of(bronze: LakeTable, choice: Choice) -> Scope:
     return Scope(after=max(found["first"] - 1, NO_BATCH), upto=found["last"], share=choice.share)
 
 
-def committed(bronze: LakeTable, position: Position, scope: Scope) -> Spans:
+def committed(bronze: LakeTable, position: Position, scope: Scope) -> OffsetSpans:
     """Return the offsets that Bronze is to have: from where it was filled from to its position, or those of batches.
 
     Where no commit tells, a span begins or ends with the rows that there are.

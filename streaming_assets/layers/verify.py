@@ -16,6 +16,7 @@ from streaming_assets.lake.opening import open_table
 from streaming_assets.lake.positions import START, Position, read_position
 from streaming_assets.lake.tables import LakeTable
 from streaming_assets.layers.batches import batches
+from streaming_assets.layers.compare_bytes import compare_bytes, plan_reading
 from streaming_assets.layers.findings import (
     Finding,
     batches_agree,
@@ -29,8 +30,7 @@ from streaming_assets.layers.findings import (
 )
 from streaming_assets.layers.gaps import Asked, settle, state_of
 from streaming_assets.layers.outdated import outdated_tables
-from streaming_assets.layers.readback import compare_bytes, plan_reading
-from streaming_assets.layers.scope import ALL, Choice, Spans, committed, scope_of
+from streaming_assets.layers.scope import ALL, Choice, OffsetSpans, committed, scope_of
 
 
 def _nobody(_what: str) -> None:
@@ -149,7 +149,7 @@ class Verifier:
         return read_position(self._bronze) if self._bronze else START
 
     @property
-    def _spans(self) -> Spans:
+    def _spans(self) -> OffsetSpans:
         return committed(self._bronze, self._position, self._scope) if self._bronze else {}
 
     @property

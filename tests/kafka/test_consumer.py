@@ -14,7 +14,7 @@ from streaming_assets.kafka.columns import RECORD_SCHEMA
 from streaming_assets.kafka.connection import MAX_MESSAGE_BYTES, Connection
 from streaming_assets.kafka.consumer import RecordReader
 from streaming_assets.kafka.fetching import Fetcher
-from streaming_assets.kafka.ranges import OffsetRange
+from streaming_assets.kafka.read_range import ReadRange
 from streaming_assets.kafka.topics import topic_state
 
 pytestmark = pytest.mark.broker
@@ -303,7 +303,7 @@ def test_broker_that_is_not_there_is_waited_for_and_then_an_error(monkeypatch):
 
 def test_refusal_without_a_partition_names_all_offsets():
     """An error that concerns no single partition does not blame partition 0, and every error has a remedy."""
-    offsets = OffsetRange({1: 7, 3: 9}, {1: 8, 3: 10})
+    offsets = ReadRange({1: 7, 3: 9}, {1: 8, 3: 10})
     fetcher = Fetcher(Connection("127.0.0.1:9"), "events", offsets, threading.Event())
     codes = (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError.UNKNOWN_TOPIC_ID, KafkaError.TOPIC_AUTHORIZATION_FAILED)
     gap, *others = (fetcher._refused(KafkaError(code)) for code in codes)

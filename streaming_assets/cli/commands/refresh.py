@@ -27,7 +27,7 @@ from streaming_assets.settings import Settings, load_settings
 
 
 @dataclass
-class Summary:
+class RefreshSummary:
     """What a refresh did to one source."""
 
     source: str
@@ -98,7 +98,7 @@ def refresh(names: Sequence[str], *, engine: str | None, as_json: bool, **wishes
 
 def refresh_all(
     selected: Sequence[EventSource], settings: Settings, connection: Connection, **wishes: Any
-) -> list[Summary]:
+) -> list[RefreshSummary]:
     """Refresh sources one after the other, showing progress; what ends one costs no other."""
     engine = make_engine(settings, connection)
     try:
@@ -109,7 +109,7 @@ def refresh_all(
         engine.close()
 
 
-def print_summaries(summaries: Sequence[Summary]) -> None:
+def print_summaries(summaries: Sequence[RefreshSummary]) -> None:
     """Write what the refreshes did, a line for each source."""
     print_table(
         ("source", "bronze", "silver", "quarantine", "duplicates", "gold rows written"),
@@ -140,8 +140,8 @@ def print_summaries(summaries: Sequence[Summary]) -> None:
 
 def _refresh(
     source: EventSource, settings: Settings, make: Callable[..., SourceRefresh], progress: Progress
-) -> Summary:
-    summary = Summary(source.name)
+) -> RefreshSummary:
+    summary = RefreshSummary(source.name)
     task = progress.add_task(source.name, total=None, doing="looking for new events")
 
     def waiting() -> None:
@@ -159,7 +159,7 @@ def _refresh(
     return summary
 
 
-def _doing(summary: Summary, step: Step) -> str:
+def _doing(summary: RefreshSummary, step: Step) -> str:
     if isinstance(step, Ingested):
         return f"bronze: {summary.bronze:,} records"
     if isinstance(step, Refined):
@@ -184,7 +184,7 @@ def _progress() -> Progress:
     )
 
 
-def _plain(summary: Summary) -> dict[str, Any]:
+def _plain(summary: RefreshSummary) -> dict[str, Any]:
     accepted = [loss.encode() for loss in summary.accepted_loss]
     return {
         **vars(summary),

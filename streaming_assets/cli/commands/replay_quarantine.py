@@ -16,7 +16,7 @@ from streaming_assets.settings import Settings, load_settings
 
 
 @dataclass
-class Summary:
+class ReplaySummary:
     """What a replay did."""
 
     source: str
@@ -62,8 +62,8 @@ def replay_quarantine(name: str, *, reason: str | None, since: datetime | None, 
         _print(summary)
 
 
-def _replay(source: EventSource, settings: Settings, selection: Selection) -> Summary:
-    summary = Summary(source.name)
+def _replay(source: EventSource, settings: Settings, selection: Selection) -> ReplaySummary:
+    summary = ReplaySummary(source.name)
     engine = make_engine(settings, None)
     try:
         with err.status(f"replaying {source.name}") as status:
@@ -82,13 +82,13 @@ def _replay(source: EventSource, settings: Settings, selection: Selection) -> Su
     return summary
 
 
-def _doing(summary: Summary, step: ReplayStep) -> str:
+def _doing(summary: ReplaySummary, step: ReplayStep) -> str:
     if isinstance(step, Aggregated):
         return f"gold: {step.table}"
     return f"{summary.records:,} records, {summary.silver:,} to silver, {summary.quarantined:,} still do not fit"
 
 
-def _print(summary: Summary) -> None:
+def _print(summary: ReplaySummary) -> None:
     gold = sum(summary.gold.values())
     print_table(
         ("source", "replayed", "silver", "duplicates", "quarantine", "gold rows written"),

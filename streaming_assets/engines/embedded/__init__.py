@@ -17,12 +17,12 @@ from streaming_assets.engines.embedded.duck import connect, memory_limit, thread
 from streaming_assets.engines.embedded.failures import explained
 from streaming_assets.engines.embedded.gold import Aggregator
 from streaming_assets.engines.embedded.gold_audit import audit_gold
-from streaming_assets.engines.embedded.offsets import audit_offsets
+from streaming_assets.engines.embedded.offset_audit import audit_offsets
 from streaming_assets.engines.embedded.rebuild import Rebuilder
 from streaming_assets.engines.embedded.replay import replay
-from streaming_assets.engines.embedded.rows import RowAuditor
+from streaming_assets.engines.embedded.row_audit import RowAuditor
 from streaming_assets.engines.embedded.silver import Refiner
-from streaming_assets.engines.embedded.values import audit_values
+from streaming_assets.engines.embedded.value_audit import audit_values
 from streaming_assets.engines.protocol import (
     Aggregated,
     Ingested,

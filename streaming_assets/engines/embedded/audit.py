@@ -8,13 +8,13 @@ import pyarrow as pa
 
 from streaming_assets.engines.audits import Audit
 from streaming_assets.engines.embedded.duck import count, read_parquet, timestamp
-from streaming_assets.engines.embedded.places import PLACE, examples
 from streaming_assets.engines.embedded.release import in_quarantine
+from streaming_assets.engines.embedded.samples import examples
 from streaming_assets.engines.embedded.silver import Refiner
 from streaming_assets.engines.embedded.slices import slices
 from streaming_assets.lake import layout
 from streaming_assets.lake.opening import open_table
-from streaming_assets.lake.schemas import BRONZE, IN_QUARANTINE, QUARANTINE, silver_schema
+from streaming_assets.lake.schemas import BRONZE, IN_QUARANTINE, PLACE, QUARANTINE, silver_schema
 from streaming_assets.lake.snapshot import NO_BATCH
 from streaming_assets.lake.tables import LakeTable
 

@@ -14,24 +14,24 @@ from streaming_assets.engines.embedded.duck import read_parquet
 from streaming_assets.engines.embedded.slices import Slice
 from streaming_assets.engines.sql import CARRIED
 from streaming_assets.fitting import Fit, Fitter
-from streaming_assets.lake.schemas import MISFIT, TIMESTAMP, events_schema
+from streaming_assets.lake.schemas import COORDINATES, MISFIT, PLACE, TIMESTAMP, events_schema
 
 _CHUNK = 1_000
 
-_PLACE = [
+_ORIGIN = [
     pa.field("topic", pa.string()),
     pa.field("partition", pa.int32()),
     pa.field("offset", pa.int64()),
     pa.field("batch", pa.int64()),
 ]
 
-MISFITS = pa.schema([*_PLACE, *MISFIT])
+MISFITS = pa.schema([*_ORIGIN, *MISFIT])
 """Records that do not fit: their coordinates and why."""
 
 
 def accepted_schema(source: EventSource) -> pa.Schema:
     """Return the columns of decided records that fit: as the native check gives them."""
-    kinds = {**{field.name: field.type for field in _PLACE}, "event_id": pa.string(), "event_time": TIMESTAMP}
+    kinds = {**{field.name: field.type for field in _ORIGIN}, "event_id": pa.string(), "event_time": TIMESTAMP}
     return pa.schema([*events_schema(source), *[pa.field(inside, kinds[name]) for name, inside in CARRIED.items()]])
 
 
@@ -48,9 +48,9 @@ def decide(
         SELECT d.*, b.value
         FROM doubtful d
         JOIN (
-            SELECT topic, "partition", "offset", batch, value FROM {read_parquet(file.path for file in part.files)}
+            SELECT {PLACE}, batch, value FROM {read_parquet(file.path for file in part.files)}
             WHERE {where}
-        ) b USING (topic, "partition", "offset", batch)
+        ) b USING ({PLACE}, batch)
         """
     )
     fitter = Fitter(source.schema)
@@ -69,7 +69,7 @@ def _decide_batch(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     accepted, refused = [], []
     for row in rows:
-        place = {key: row[key] for key in ("topic", "partition", "offset", "batch")}
+        place = {key: row[key] for key in (*COORDINATES, "batch")}
         seen_at: datetime = row["seen_at"]
         decided = fitter.fit(row["value"], seen_at)
         if isinstance(decided, Fit):

@@ -17,8 +17,8 @@ from streaming_assets.engines.embedded.duck import casts, count, literal, name, 
 from streaming_assets.engines.embedded.handover import write_while_computing
 from streaming_assets.engines.embedded.spans import spans
 from streaming_assets.engines.embedded.transform import DEFINITION_ERRORS
+from streaming_assets.engines.gold_ranges import KeyRange, TimeRange, key_ranges, window_ranges
 from streaming_assets.engines.protocol import Aggregated
-from streaming_assets.engines.ranges import KeyRange, TimeRange, key_ranges, window_ranges
 from streaming_assets.engines.sql import DUCKDB, transpile
 from streaming_assets.errors import PluginError
 from streaming_assets.lake import layout

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from streaming_assets.contract import ScalarType
-from streaming_assets.engines.audits import GoldAudit, Scope
+from streaming_assets.engines.audits import EXAMPLES, GoldAudit, Scope
 from streaming_assets.engines.embedded.duck import count, name
 from streaming_assets.engines.embedded.gold import Aggregator
-from streaming_assets.engines.embedded.places import sampled
+from streaming_assets.engines.embedded.samples import sampled
 from streaming_assets.lake import layout
 from streaming_assets.lake.files import DataFile
 from streaming_assets.lake.opening import open_table
 from streaming_assets.lake.snapshot import NO_BATCH
-
-_SHOWN = 5
 
 
 def audit_gold(aggregator: Aggregator, scope: Scope) -> GoldAudit:
@@ -66,7 +64,7 @@ def _groups(aggregator: Aggregator, files: list[DataFile], scope: Scope) -> str:
 def _examples(aggregator: Aggregator, query: str, what: str) -> list[str]:
     keys = aggregator.table.keys
     some = aggregator.connection.sql(
-        f"SELECT DISTINCT {', '.join(map(name, keys))} FROM ({query}) ORDER BY ALL LIMIT {_SHOWN}"
+        f"SELECT DISTINCT {', '.join(map(name, keys))} FROM ({query}) ORDER BY ALL LIMIT {EXAMPLES}"
     )
     rows = some.fetchall()
     return [f"{what}: {', '.join(f'{key} {value}' for key, value in zip(keys, row, strict=True))}" for row in rows]

@@ -10,11 +10,10 @@ import pyarrow as pa
 
 from streaming_assets.engines.embedded.duck import count, name, read_parquet
 from streaming_assets.engines.embedded.handover import write_while_computing
-from streaming_assets.engines.embedded.places import PLACE
 from streaming_assets.engines.embedded.slices import Slice, slices
 from streaming_assets.engines.protocol import Limits
 from streaming_assets.errors import TableError
-from streaming_assets.lake.schemas import IN_QUARANTINE, MISFIT, QUARANTINE, RELEASE
+from streaming_assets.lake.schemas import IN_QUARANTINE, MISFIT, PLACE, QUARANTINE, RELEASE
 from streaming_assets.lake.snapshot import NO_BATCH
 from streaming_assets.lake.tables import LakeTable
 

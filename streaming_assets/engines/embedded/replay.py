@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from streaming_assets.engines.embedded.duck import count, literal, read_parquet, timestamp
-from streaming_assets.engines.embedded.places import PLACE
 from streaming_assets.engines.embedded.release import nulls, tell_anew
 from streaming_assets.engines.embedded.silver import Refiner
 from streaming_assets.engines.embedded.slices import Slice, slices
@@ -20,7 +19,7 @@ from streaming_assets.faults import reach
 from streaming_assets.lake import layout
 from streaming_assets.lake.opening import open_or_create, open_ours
 from streaming_assets.lake.order import QUARANTINED_UPTO
-from streaming_assets.lake.schemas import BRONZE, IN_QUARANTINE
+from streaming_assets.lake.schemas import BRONZE, IN_QUARANTINE, PLACE
 from streaming_assets.lake.snapshot import NO_BATCH
 from streaming_assets.lake.tables import LakeTable
 

@@ -26,7 +26,7 @@ from streaming_assets.engines.sql import CARRIED
 from streaming_assets.lake import layout
 from streaming_assets.lake.opening import open_or_create, open_ours
 from streaming_assets.lake.order import QUARANTINED_UPTO, expect_not_ahead, expect_quarantine_complete
-from streaming_assets.lake.schemas import COORDINATES, IN_QUARANTINE, QUARANTINE, RELEASE, silver_schema
+from streaming_assets.lake.schemas import COORDINATES, IN_QUARANTINE, PLACE, QUARANTINE, RELEASE, silver_schema
 from streaming_assets.lake.tables import LakeTable
 
 _HAS_ID = """event_id <> concat("partition", '-', "offset")"""
@@ -107,7 +107,7 @@ class Refiner:
         """Make the relations `fitting` (records that fit) and `misfits` from a slice; return its records."""
         check = NativeCheck(self.source.schema)
         columns = ", ".join(f"{expression} AS {name(column)}" for column, expression in check.columns)
-        places = ", ".join(f"{name(CARRIED[each])}" for each in ("topic", "partition", "offset", "batch"))
+        places = ", ".join(f"{name(CARRIED[each])}" for each in (*COORDINATES, "batch"))
         self.connection.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE parsed AS
@@ -182,12 +182,12 @@ class Refiner:
             f"""
             CREATE OR REPLACE TEMP VIEW identified AS SELECT * FROM refined WHERE {_HAS_ID};
             CREATE OR REPLACE TEMP TABLE duplicates AS
-            SELECT topic, "partition", "offset"
+            SELECT {PLACE}
             FROM identified JOIN (
                 SELECT event_id, event_time FROM identified GROUP BY ALL HAVING count(*) > 1
             ) USING (event_id, event_time)
             QUALIFY row_number() OVER (
-                PARTITION BY event_id, event_time ORDER BY batch, topic, "partition", "offset"
+                PARTITION BY event_id, event_time ORDER BY batch, {PLACE}
             ) > 1
             """
         )
@@ -196,11 +196,11 @@ class Refiner:
             self.connection.execute(
                 f"""
                 INSERT INTO duplicates
-                SELECT topic, "partition", "offset" FROM identified
+                SELECT {PLACE} FROM identified
                 SEMI JOIN (
                     SELECT event_id, event_time FROM {read_parquet(stored)} WHERE {_HAS_ID}
                 ) USING (event_id, event_time)
-                ANTI JOIN duplicates USING (topic, "partition", "offset")
+                ANTI JOIN duplicates USING ({PLACE})
                 """
             )
         return count(self.connection, "duplicates")
@@ -227,7 +227,7 @@ class Refiner:
         return [path for (path,) in rows]
 
     def _quarantine_rows(self, part: Slice, stored: str | None) -> pa.Table:
-        new = f'ANTI JOIN {stored} USING (topic, "partition", "offset")' if stored else ""
+        new = f"ANTI JOIN {stored} USING ({PLACE})" if stored else ""
         columns = [name(column) for column in QUARANTINE.names if column not in {field.name for field in RELEASE}]
         rows = fetch(
             self.connection,
@@ -235,9 +235,9 @@ class Refiner:
             SELECT {", ".join(columns)}, {", ".join(f"NULL AS {field.name}" for field in RELEASE)}
             FROM (
                 SELECT * FROM misfits
-                JOIN {read_parquet(file.path for file in part.files)} USING (topic, "partition", "offset", batch)
+                JOIN {read_parquet(file.path for file in part.files)} USING ({PLACE}, batch)
             ) {new}
-            ORDER BY batch, topic, "partition", "offset"
+            ORDER BY batch, {PLACE}
             """,
         )
         return rows.cast(QUARANTINE)
@@ -251,7 +251,7 @@ class Refiner:
             self.connection,
             f"""
             SELECT {", ".join(columns)}
-            FROM refined ANTI JOIN duplicates USING (topic, "partition", "offset")
+            FROM refined ANTI JOIN duplicates USING ({PLACE})
             ORDER BY event_time
             """,
         )

@@ -15,7 +15,7 @@ from streaming_assets.engines.embedded.duck import casts, count, fetch, first_li
 from streaming_assets.engines.sql import CARRIED, DUCKDB, silver_query
 from streaming_assets.errors import PluginError
 from streaming_assets.fitting import Reason
-from streaming_assets.lake.schemas import silver_schema
+from streaming_assets.lake.schemas import PLACE, silver_schema
 
 
 def transform(connection: duckdb.DuckDBPyConnection, source: EventSource, *, failed_before: bool = False) -> None:
@@ -124,8 +124,7 @@ def _refuse_nulls(connection: duckdb.DuckDBPyConnection, source: EventSource, *,
             raise _broken(source, f"the required column {column} is null for every record")
         if nulls:
             why = literal(f"the required column {column} is null")
-            _add_misfits(connection, f"""SELECT topic, "partition", "offset", batch, {why} FROM refined
-                                         WHERE {condition}""")  # fmt: skip
+            _add_misfits(connection, f"SELECT {PLACE}, batch, {why} FROM refined WHERE {condition}")
             connection.execute(f"DELETE FROM refined WHERE {condition}")
 
 
@@ -136,8 +135,8 @@ def _add_misfits(connection: duckdb.DuckDBPyConnection, failed: str) -> None:
         f"""
         SELECT * FROM misfits
         UNION ALL
-        SELECT topic, "partition", "offset", batch, '{Reason.SILVER_FAILED}', NULL, detail
-        FROM ({failed}) AS failed(topic, "partition", "offset", batch, detail)
+        SELECT {PLACE}, batch, '{Reason.SILVER_FAILED}', NULL, detail
+        FROM ({failed}) AS failed({PLACE}, batch, detail)
         """,
     )
     connection.register("misfits", misfits.cast(MISFITS))

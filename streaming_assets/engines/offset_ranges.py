@@ -10,13 +10,11 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-Ranges = npt.NDArray[np.int64]
+OffsetRanges = npt.NDArray[np.int64]
 """Shape (ranges, 2)."""
 
-_SHOWN = 5
 
-
-def ranges(pairs: Iterable[tuple[int, int]]) -> Ranges:
+def ranges(pairs: Iterable[tuple[int, int]]) -> OffsetRanges:
     """Make ranges from ascending pairs; those that touch are joined, and empty ones left out."""
     table = np.array(list(pairs), np.int64).reshape(-1, 2)
     table = table[table[:, 0] < table[:, 1]]
@@ -25,18 +23,18 @@ def ranges(pairs: Iterable[tuple[int, int]]) -> Ranges:
     return np.column_stack([table[first, 0], table[last, 1]])
 
 
-def size(some: Ranges) -> int:
+def count_offsets(some: OffsetRanges) -> int:
     """Return the number of offsets."""
     return int((some[:, 1] - some[:, 0]).sum())
 
 
-def within(some: Ranges, low: int, high: int) -> Ranges:
+def within(some: OffsetRanges, low: int, high: int) -> OffsetRanges:
     """Return what lies at or behind `low` and before `high`."""
     cut = np.clip(some, low, max(low, high))
     return cut[cut[:, 0] < cut[:, 1]]
 
 
-def without(some: Ranges, low: int, high: int) -> Ranges:
+def without(some: OffsetRanges, low: int, high: int) -> OffsetRanges:
     """Return what does not lie between `low` and, not including it, `high`."""
     if low >= high or not len(some):
         return some
@@ -44,17 +42,10 @@ def without(some: Ranges, low: int, high: int) -> Ranges:
     return np.concatenate([before, behind])
 
 
-def holding(some: Ranges, offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+def holding(some: OffsetRanges, offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Tell for each offset whether a range holds it."""
     if not len(some):
         return np.zeros(len(offsets), np.bool_)
     place = np.searchsorted(some[:, 0], offsets, side="right") - 1
     result: npt.NDArray[np.bool_] = (place >= 0) & (offsets < some[place, 1])
     return result
-
-
-def told(partition: int, some: Ranges) -> str:
-    """Return the ranges as text, the first few: `partition 0: 3, 7 to 9`."""
-    shown = [str(start) if end == start + 1 else f"{start} to {end - 1}" for start, end in some[:_SHOWN].tolist()]
-    more = [f"and {len(some) - _SHOWN:,} more ranges"] if len(some) > _SHOWN else []
-    return f"partition {partition}: {', '.join([*shown, *more])}"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming_assets.engines.ranges import KeyRange, TimeRange, key_ranges, window_ranges
+from streaming_assets.engines.gold_ranges import KeyRange, TimeRange, key_ranges, window_ranges
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

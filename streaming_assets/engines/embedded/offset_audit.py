@@ -12,10 +12,10 @@ import numpy as np
 
 from streaming_assets.engines.audits import OffsetAudit
 from streaming_assets.engines.embedded.duck import count, literal, read_parquet
-from streaming_assets.engines.embedded.places import PLACE, examples
-from streaming_assets.engines.offsets import ranges, within
+from streaming_assets.engines.embedded.samples import examples
+from streaming_assets.engines.offset_ranges import ranges, within
 from streaming_assets.lake.files import DataFile
-from streaming_assets.lake.schemas import BRONZE
+from streaming_assets.lake.schemas import BRONZE, PLACE
 
 _BLOCK = 65_536
 _BLOCKS_AT_ONCE = 64

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streaming_assets.engines.offsets import holding, ranges, size, told, within, without
+from streaming_assets.engines.offset_ranges import count_offsets, holding, ranges, within, without
 
 SOME = ranges([(3, 5), (10, 11), (20, 30)])
 
@@ -28,9 +28,9 @@ def test_ranges_are_joined(given, expected):
     assert pairs(ranges(given)) == expected
 
 
-def test_size_counts_offsets():
-    """The size is the number of offsets and not of ranges."""
-    assert (size(SOME), size(ranges([]))) == (13, 0)
+def test_offsets_are_counted():
+    """What is counted are offsets and not ranges."""
+    assert (count_offsets(SOME), count_offsets(ranges([]))) == (13, 0)
 
 
 @pytest.mark.parametrize(
@@ -55,10 +55,3 @@ def test_offsets_are_looked_up():
     offsets = np.array([2, 3, 4, 5, 10, 11, 29, 30])
     assert holding(SOME, offsets).tolist() == [False, True, True, False, True, False, True, False]
     assert holding(ranges([]), offsets).tolist() == [False] * 8
-
-
-def test_ranges_are_told():
-    """The first five ranges are named, and the others counted."""
-    assert told(2, SOME) == "partition 2: 3 to 4, 10, 20 to 29"
-    many = ranges((offset, offset + 1) for offset in range(0, 4_000, 2))
-    assert told(0, many) == "partition 0: 0, 2, 4, 6, 8, and 1,995 more ranges"

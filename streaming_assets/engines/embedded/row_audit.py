@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from streaming_assets.engines.audits import RowAudit, Scope
 from streaming_assets.engines.embedded.duck import count, name, read_parquet
-from streaming_assets.engines.embedded.places import PLACE, examples, sampled
+from streaming_assets.engines.embedded.samples import examples, sampled
 from streaming_assets.engines.embedded.silver import Refiner
 from streaming_assets.engines.embedded.slices import Slice, slices
 from streaming_assets.lake import layout
 from streaming_assets.lake.files import DataFile
 from streaming_assets.lake.opening import open_table
-from streaming_assets.lake.schemas import BRONZE, IN_QUARANTINE, silver_schema
+from streaming_assets.lake.schemas import BRONZE, IN_QUARANTINE, PLACE, silver_schema
 from streaming_assets.lake.tables import LakeTable
 
 _RAW = ", ".join(name(column) for column in BRONZE.names if column != "ingested_date")

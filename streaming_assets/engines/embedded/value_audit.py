@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 
 from streaming_assets.engines.audits import ValueAudit
 from streaming_assets.engines.embedded.duck import count, read_parquet
-from streaming_assets.engines.embedded.places import PLACE, examples
+from streaming_assets.engines.embedded.samples import examples
 from streaming_assets.lake.files import DataFile
+from streaming_assets.lake.schemas import PLACE
 
 _VALUES = ("value", "key", "headers", "timestamp", "timestamp_type")
 

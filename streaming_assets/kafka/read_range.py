@@ -11,7 +11,7 @@ _Partitions = npt.NDArray[np.int32]
 _Offsets = npt.NDArray[np.int64]
 
 
-class OffsetRange:
+class ReadRange:
     """Per partition the offsets from a start up to, and without, an end.
 
     Two things are kept apart: which partitions have been read to their end, and up to where records were handed

@@ -1,19 +1,17 @@
-"""Places: where a record lies in Kafka, in SQL and for people."""
+"""Some records of many: examples for people, and samples that are always the same."""
 
 from __future__ import annotations
 
 import duckdb
 
-PLACE = 'topic, "partition", "offset"'
-"""The columns that identify a record within one source."""
+from streaming_assets.engines.audits import EXAMPLES
 
-_SHOWN = 5
 _HASHED = 1_000_000
 
 
 def examples(connection: duckdb.DuckDBPyConnection, query: str, what: str) -> tuple[str, ...]:
     """Return some rows of a query that has `PLACE` as text, the first few by partition and offset."""
-    some = f'SELECT DISTINCT "partition", "offset" FROM ({query}) ORDER BY ALL LIMIT {_SHOWN}'
+    some = f'SELECT DISTINCT "partition", "offset" FROM ({query}) ORDER BY ALL LIMIT {EXAMPLES}'
     return tuple(f"{what}: partition {one}, offset {offset}" for one, offset in connection.sql(some).fetchall())
 
 

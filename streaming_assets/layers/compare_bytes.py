@@ -10,11 +10,11 @@ from streaming_assets.contract import EventSource
 from streaming_assets.engines.audits import ValueAudit
 from streaming_assets.engines.protocol import Engine
 from streaming_assets.errors import BrokerError, TopicChanged
-from streaming_assets.kafka.readback import Ranges, read_back
+from streaming_assets.kafka.readback import RangesByPartition, read_back
 from streaming_assets.kafka.topics import TopicState
 from streaming_assets.layers.findings import Finding, same_bytes
 from streaming_assets.layers.gaps import Asked
-from streaming_assets.layers.scope import Spans
+from streaming_assets.layers.scope import OffsetSpans
 
 _CHUNK = 10_000
 """Offsets that are sampled together: reading neighbours costs hardly more than reading one."""
@@ -26,13 +26,13 @@ _HASHED = 1_000_000
 class Reading:
     """What is read back from Kafka."""
 
-    ranges: Ranges
+    ranges: RangesByPartition
     """The offsets, by partition."""
     left_out: tuple[str, ...]
     """What is not read, and why."""
 
 
-def plan_reading(spans: Spans, state: TopicState, share: float) -> Reading:
+def plan_reading(spans: OffsetSpans, state: TopicState, share: float) -> Reading:
     """Plan to read back what Kafka still has of a range.
 
     Args:
