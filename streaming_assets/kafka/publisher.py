@@ -66,7 +66,7 @@ class Publisher:
         """Accept events for delivery, in their order.
 
         Raises:
-            DeliveryError: An event can't be sent, or one that was accepted earlier was not taken.
+            DeliveryError: An event can't be sent, or Kafka has told that it did not take one that was accepted.
             UnicodeEncodeError: The name of a header is not Unicode: it has a lone surrogate.
         """
         for event in events:
@@ -74,6 +74,7 @@ class Publisher:
             self._accepted += 1
             if self._accepted % _SERVE_EVERY == 0:
                 self._serve(0)
+        self._serve(0)  # so that few events a second don't put off for minutes what is to be told
 
     def flush(self) -> None:
         """Wait until Kafka has taken everything that was accepted.

@@ -1,4 +1,5 @@
 import os
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -73,15 +74,30 @@ def test_event_that_is_too_large_is_named_and_the_others_arrive(broker, topic_fa
 
 
 def test_events_that_the_broker_refuses_are_counted(broker, topic_factory):
-    """`flush` raises with the number that failed and the broker's reason, and `delivered` has the others."""
+    """Leaving `with` raises with the number that failed and the broker's reason, and `delivered` has the others."""
     topic = topic_factory(partitions=1, config={"max.message.bytes": "2000"})
     publisher = Publisher(broker, topic)
     publisher.publish([Event(value=b"small")])
     publisher.flush()
-    publisher.publish([Event(value=os.urandom(10_000))])
-    with pytest.raises(DeliveryError, match=r"(?s)1 of 2 events.*too large"):
-        publisher.flush()
+    with pytest.raises(DeliveryError, match=r"(?s)1 of 2 events.*too large"), publisher:
+        publisher.publish([Event(value=os.urandom(10_000))])
     assert publisher.delivered == 1
+
+
+def test_a_refusal_is_learnt_of_by_the_next_part(broker, topic_factory):
+    """However few events come, `publish` raises soon after the broker has refused one, without a flush."""
+    publisher = Publisher(broker, topic_factory(partitions=1, config={"max.message.bytes": "2000"}))
+    publisher.publish([Event(value=b"small")])
+    publisher.flush()  # connected, so that the large one is sent alone
+    publisher.publish([Event(value=os.urandom(10_000))])
+
+    def go_on():
+        for _ in range(500):
+            publisher.publish([Event(value=b"small")])
+            time.sleep(0.02)
+
+    with pytest.raises(DeliveryError, match=r"(?s)Kafka did not take \d+ of \d+ events.*too large"):
+        go_on()
 
 
 def test_broker_that_is_not_there_is_a_delivery_error(monkeypatch):
