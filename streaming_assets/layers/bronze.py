@@ -62,7 +62,9 @@ def plan_again(error: TopicChanged, source: EventSource, connection: Connection,
         BrokerError: Kafka can't be asked.
         TableError: Bronze can't be read.
     """
-    plan = plan_ingest(source, connection, lake)
+    plan = plan_ingest(source, connection, lake)  # raises where the topic itself now shows what happened to it
+    # A subclass says what the reader saw for itself: another topic, or another record in a known place. No look at the
+    # topic, which may have gone on since, refutes that. The base class says only that Kafka refused some offsets.
     if type(error) is not TopicChanged:
         error.remedy = _ways_out(type(error), source, lake)
         raise error
