@@ -64,7 +64,7 @@ class Aggregator:
             return None
         files = silver.files()
         if not files or gold.batch == NO_BATCH or not (self.table.window or self.table.per):
-            return self._commit(gold, silver, self._all(files))
+            return self._replace(gold, silver, self._all(files))
         if self.table.window:
             return self._replace_windows(gold, silver, files)
         return self._replace_keys(gold, silver, files)
@@ -85,8 +85,7 @@ class Aggregator:
             metadata = {"definition": gold_version(self.table)}
             gold.recompute(rows, batch=silver.batch, generation=silver.generation, metadata=metadata)
 
-        rows = self._written(self._all(silver.files()), write)
-        return Aggregated(table=self.table.name, batch=silver.batch, rows=rows, ranges=None)
+        return self._write(silver, self._all(silver.files()), write)
 
     def _all(self, files: Sequence[DataFile]) -> Iterator[str]:
         return self._spans(files) if self.table.window else self._once(files)
@@ -107,7 +106,7 @@ class Aggregator:
         times = " OR ".join(_between("event_time", each.start, each.end, timestamp) for each in ranges)
         queries = self._spans([file for file in files if _overlaps(file, ranges)], times or "false")
         where = " OR ".join(_between("window_start", each.start, each.end, _delta_time) for each in ranges)
-        return self._commit(gold, silver, queries, where, len(ranges))
+        return self._replace(gold, silver, queries, where, len(ranges))
 
     def _replace_keys(self, gold: LakeTable, silver: LakeTable, files: Sequence[DataFile]) -> Aggregated:
         key = self.table.per or ""
@@ -119,7 +118,7 @@ class Aggregator:
         ranges = key_ranges(touched, [file.low[key] for file in stored if file.low.get(key) is not None])
         covered = " OR ".join(_key_condition(key, each) for each in ranges)
         queries = self._touched_keys(files, self._with_untouched(stored, key, covered))
-        return self._commit(gold, silver, queries, covered, len(ranges))
+        return self._replace(gold, silver, queries, covered, len(ranges))
 
     def _touched_keys(self, files: Sequence[DataFile], query: str) -> Iterator[str]:
         key = name(self.table.per or "")
@@ -140,7 +139,7 @@ class Aggregator:
         )
         return f"SELECT * FROM computed UNION ALL BY NAME {untouched} ORDER BY {name(key)}"
 
-    def _commit(
+    def _replace(
         self,
         gold: LakeTable,
         silver: LakeTable,
@@ -158,13 +157,19 @@ class Aggregator:
                 generation = silver.generation
                 gold.replace(rows, where=where, batch=silver.batch, generation=generation, metadata=metadata)
 
-        rows = self._written(queries, write)
-        return Aggregated(table=self.table.name, batch=silver.batch, rows=rows, ranges=ranges)
+        return self._write(silver, queries, write, ranges)
 
-    def _written(self, queries: Iterator[str], write: Callable[[pa.RecordBatchReader], None]) -> int:
-        """Write the rows of queries while they are computed; return their number."""
+    def _write(
+        self,
+        silver: LakeTable,
+        queries: Iterator[str],
+        write: Callable[[pa.RecordBatchReader], None],
+        ranges: int | None = None,
+    ) -> Aggregated:
+        """Write the rows of queries while they are computed; return what was done."""
         with closing(self._pieces(queries)) as pieces:  # a result left open would keep the connection from all else
-            return write_while_computing(pieces, gold_schema(self.table), write)
+            rows = write_while_computing(pieces, gold_schema(self.table), write)
+        return Aggregated(table=self.table.name, batch=silver.batch, rows=rows, ranges=ranges)
 
     def _pieces(self, queries: Iterator[str]) -> Generator[pa.RecordBatch]:
         schema = gold_schema(self.table)
