@@ -48,11 +48,11 @@ def merge_files(table: LakeTable, *, least: int, now: datetime | None = None) ->
         ConcurrentWrite: A refresh replaced rows meanwhile; that merge was refused as a whole.
         TableError: The table can't be read or written.
     """
-    metadata = table.commit_metadata() or {}
     for target in _targets(table.file_bytes):
         for partition in _worth(table.files(), target, least, now or datetime.now(tz=UTC)):
             yield dict(partition)
-            table.compact(metadata=metadata, target=target, partition=dict(partition))
+            # Read anew each time, as a refresh may have brought batches since the merge before.
+            table.compact(metadata=table.commit_metadata() or {}, target=target, partition=dict(partition))
 
 
 def is_worth_it(table: LakeTable, *, least: int, now: datetime | None = None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import time
@@ -33,9 +34,9 @@ def lab(make_lab):
     return lab
 
 
-def fill(lab, letters, day=1):
+def fill(lab, letters, day=1, month=3):
     for letter in letters:
-        lab.bronze({"id": letter, "at": f"2026-03-{day:02}T11:00:00Z", "kind": "view"}, letter.encode())
+        lab.bronze({"id": letter, "at": f"2026-{month:02}-{day:02}T11:00:00Z", "kind": "view"}, letter.encode())
         lab.refine()
 
 
@@ -65,6 +66,21 @@ def test_files_are_merged_and_nothing_else_changes(lab, layer):
     before = told(lab, layer)
     assert counts(run(lab, layer, 168)) == (3, 1, 0)
     assert before == told(lab, layer)
+
+
+def test_a_merge_repeats_the_newest_batch_that_the_table_has(lab):
+    """After a refresh between the merges of two partitions, the next merges repeat what that refresh recorded."""
+    fill(lab, "def", month=2)
+    fill(lab, "ghi", month=1)
+    silver = lab.open("silver")
+    merging = merge_files(silver, least=FEW)
+    next(merging)
+    next(merging)
+    fill(lab, "j", day=2)
+    assert len(list(merging)) == 1
+    (newest,) = silver._delta.history(1)
+    assert (newest["operation"], json.loads(newest["userMetadata"])) == ("OPTIMIZE", silver.commit_metadata())
+    assert silver.commit_metadata()["batch"] == silver.batch
 
 
 @pytest.mark.parametrize("layer", LAYERS)

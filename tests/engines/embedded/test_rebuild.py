@@ -20,8 +20,9 @@ from deltalake.schema import PrimitiveType
 
 from streaming_assets.contract import Field, ScalarType
 from streaming_assets.engines.protocol import Rebuilt, Staged
-from streaming_assets.errors import DefinitionChanged, EngineError, ForeignWrite, TableError
+from streaming_assets.errors import ConcurrentWrite, DefinitionChanged, EngineError, ForeignWrite, TableError
 from streaming_assets.faults import VARIABLE
+from streaming_assets.lake.compaction import FEW, merge_files
 from streaming_assets.lake.opening import open_table
 from streaming_assets.lake.staging import find_staging
 from streaming_assets.lake.tables import LakeTable
@@ -406,6 +407,24 @@ def test_a_compaction_between_does_not_bring_old_rows_back(labs, from_scratch, m
     rebuilding.refresh(changed, "rebuild", "refine", "gold")
     assert compacted[0] > 1
     assert rows(changed) == from_scratch(WIDER)
+
+
+@pytest.mark.parametrize("merged", [1, 2])
+def test_a_compaction_that_crosses_a_rebuild_is_refused(labs, filled, merged):
+    """A merge of a Silver that was replaced since it was opened brings back neither files nor the definition."""
+    for hour in (1, 2):
+        filled.bronze({"id": f"x{hour}", "at": f"2026-02-01T{hour:02}:00:00Z", "kind": "odd", "user": "u", "amount": 1})
+        rebuilding.refresh(filled, "refine")
+    merging = merge_files(opened(filled, "silver"), least=FEW)
+    days = [next(merging)["event_date"] for _ in range(merged)]
+    assert days == ["2026-02-01", "2026-03-01"][:merged]
+    changed = labs(UPPER)
+    rebuilding.refresh(changed, "rebuild")
+    before = rows(changed)
+    with pytest.raises(ConcurrentWrite):
+        next(merging)
+    assert rows(changed) == before
+    assert (opened(changed, "silver").definition, opened(changed, "silver").generation) == (silver_version(UPPER), 1)
 
 
 def test_files_are_copied_where_they_cannot_be_linked(labs, from_scratch, monkeypatch):
