@@ -33,7 +33,6 @@ from streaming_assets.registry import load_sources
 from streaming_assets.settings import PREFIX, Settings, load_settings
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-FRAME = dict.fromkeys(map(ord, "╭─╮│╰╯"), " ")
 TOPICS = ("logs_raw", "user_interactions")
 
 _numbers = itertools.count(1)
@@ -71,7 +70,7 @@ def github_data():
     return SHARED_DATA / "github"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def delete_topics(broker):
     """Deletes the topics of the sources, where they exist."""
     return lambda: _delete_topics(broker)
@@ -212,11 +211,11 @@ class CommandLine:
         return done.stdout
 
     def fails(self, *arguments: object, **variables: str) -> str:
-        """Run a command that must end with exit code 1 and tell an error; return its text without frame and wraps."""
+        """Run a command that must end with exit code 1 and tell an error; return its text without rule and wraps."""
         done = self.run(*arguments, **variables)
         assert done.returncode == 1, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
-        return " ".join(done.stderr.translate(FRAME).split())
+        return " ".join(done.stderr.replace("─", " ").split())
 
     def json(self, *arguments: object, **variables: str) -> object:
         """Run a command that must succeed with `--json`; return the document."""

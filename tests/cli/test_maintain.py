@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from deltalake import DeltaTable
 
@@ -11,15 +13,26 @@ EVENT = b'{"timestamp":"2024-05-01T10:0%d:00Z","event":"join","user_id":"ada","v
 SOURCE = "user_interactions"
 
 
-@pytest.fixture
-def filled(command_line):
+@pytest.fixture(scope="module")
+def refreshed(broker, delete_topics, new_command_line, tmp_path_factory):
     """A command line with tables that three refreshes have filled."""
+    delete_topics()
+    folder = tmp_path_factory.mktemp("refreshed")
+    line = new_command_line(folder, STREAMING_ASSETS_KAFKA_BOOTSTRAP_SERVERS=broker.bootstrap_servers)
     for number in range(3):
-        file = command_line.folder / f"{number}.ndjson"
+        file = folder / f"{number}.ndjson"
         file.write_bytes(EVENT % (number, number))
-        command_line.ok("produce", SOURCE, "--replay", file)
-        command_line.ok("refresh", SOURCE)
-    return command_line
+        line.ok("produce", SOURCE, "--replay", file)
+        line.ok("refresh", SOURCE)
+    return line
+
+
+@pytest.fixture
+def filled(refreshed, new_command_line, tmp_path):
+    """The same with tables of its own, over the same topic."""
+    line = new_command_line(tmp_path / "filled", **refreshed.environment)
+    shutil.copytree(refreshed.folder, line.folder)
+    return line
 
 
 def files(line, table):
