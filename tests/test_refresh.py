@@ -183,7 +183,7 @@ def test_recreated_topic_is_refused(broker, command_line, delete_topics):
 
     folder = command_line.lake / "github_events"
     anew = f"`mv {folder} {folder}.before && streaming-assets refresh github_events`"
-    assert "".join(anew.split()) in "".join(told.split())  # a long path is wrapped
+    assert anew in told
     folder.rename(f"{folder}.before")
     command_line.ok("refresh", "github_events")
     check_tables(command_line, 40)
