@@ -192,4 +192,6 @@ def _environment() -> dict[str, str | None]:
 def _fault(detail: Any) -> Fault:
     name = str(detail["loc"][0])
     found = "a value that is not shown" if name in SECRETS else repr(detail["input"])
-    return Fault(where=PREFIX + name.upper(), found=found, expected=detail["msg"].removeprefix("Value error, "))
+    # What pydantic says of a value, without how it begins: the words after `expected` are enough.
+    expected = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    return Fault(where=PREFIX + name.upper(), found=found, expected=expected)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,17 +13,21 @@ from typing import Annotated, Literal
 import typer
 
 from streaming_assets.cli.console import quiet_libraries
-from streaming_assets.cli.moments import parse_moment
+from streaming_assets.cli.flags import Command, Group
+from streaming_assets.cli.values import one_of, parse_engine, parse_moment, parse_share
 
 app = typer.Typer(
     name="streaming-assets",
+    cls=Group,
     help="Event sources as plugins: Kafka to Bronze, Silver and Gold Delta tables, exactly once.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-plugins = typer.Typer(help="The plugins that are installed.", no_args_is_help=True)
+plugins = typer.Typer(cls=Group, help="List and check the plugins that are installed.", no_args_is_help=True)
 app.add_typer(plugins, name="plugins")
+command = partial(app.command, cls=Command)
+plugins_command = partial(plugins.command, cls=Command)
 
 Sources = Annotated[list[str] | None, typer.Argument(metavar="SOURCE", help="Sources; none means all.")]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
@@ -45,7 +50,7 @@ def _options(
     context.with_resource(quiet_libraries())
 
 
-@app.command()
+@command()
 def demo(
     once: Annotated[
         bool, typer.Option("--once", help="Produce a little, refresh, print the Gold tables, exit.")
@@ -57,7 +62,7 @@ def demo(
     run(once=once)
 
 
-@app.command()
+@command()
 def up() -> None:
     """Run broker, Dagster and dashboard until Ctrl-C."""
     from streaming_assets.cli.commands.up import up as run
@@ -65,7 +70,7 @@ def up() -> None:
     run()
 
 
-@app.command()
+@command()
 def broker() -> None:
     """Run the Kafka broker of this home until Ctrl-C."""
     from streaming_assets.cli.commands.broker import run_broker as run
@@ -73,7 +78,7 @@ def broker() -> None:
     run()
 
 
-@app.command()
+@command()
 def produce(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="The source whose events are published.")],
     files: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="Further files for --replay.")] = None,
@@ -81,8 +86,8 @@ def produce(
         list[Path] | None,
         typer.Option(metavar="FILE...", help="Publish recorded files (plain or gz, one event a line), byte for byte."),
     ] = None,
-    rate: Annotated[float | None, typer.Option(min=0.001, help="Most events a second.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Stop after this many events.")] = None,
+    rate: Annotated[float | None, typer.Option(min=0.001, metavar="N", help="Most events a second.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after this many events.")] = None,
 ) -> None:
     """Publish a source's events to its topic, until Ctrl-C or the end of the files."""
     if files and not replay:
@@ -94,11 +99,14 @@ def produce(
     run(source, replay=[*(replay or []), *(files or [])], rate=rate, limit=limit)
 
 
-@app.command()
+@command()
 def refresh(  # noqa: PLR0913 - the options of a command
     sources: Sources = None,
     *,
-    engine: Annotated[str | None, typer.Option(help="What computes and commits the tables.")] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(parser=parse_engine, metavar="ENGINE", help="What computes and commits the tables: embedded."),
+    ] = None,
     accept_loss: Annotated[
         bool,
         typer.Option("--accept-loss", help="Go on after records that Kafka deleted unread; Bronze records the loss."),
@@ -109,7 +117,11 @@ def refresh(  # noqa: PLR0913 - the options of a command
     ] = False,
     rebuild: Annotated[
         Literal["silver", "gold"] | None,
-        typer.Option(help="Make Silver and Gold anew from Bronze, or the Gold tables from Silver."),
+        typer.Option(
+            parser=one_of("layer that can be made anew", "silver", "gold"),
+            metavar="silver|gold",
+            help="Make Silver and Gold anew from Bronze, or the Gold tables from Silver.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -121,10 +133,13 @@ def refresh(  # noqa: PLR0913 - the options of a command
         raise typer.Exit(1)
 
 
-@app.command()
+@command()
 def replay_quarantine(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="The source whose plugin was mended.")],
-    reason: Annotated[str | None, typer.Option(metavar="REASON", help="Only records with this reason.")] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option(metavar="REASON", help="Only records with this reason, as `tables --quarantine` names it."),
+    ] = None,
     since: Annotated[
         datetime | None,
         typer.Option(
@@ -139,7 +154,7 @@ def replay_quarantine(
     run(source, reason=reason, since=since, as_json=as_json)
 
 
-@app.command()
+@command()
 def maintain(sources: Sources = None, as_json: Json = False) -> None:
     """Merge small files, and delete files and log entries that no reader needs; refreshes may go on meanwhile."""
     from streaming_assets.cli.commands.maintain import maintain as run
@@ -148,7 +163,7 @@ def maintain(sources: Sources = None, as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-@app.command()
+@command()
 def tables(
     sources: Sources = None,
     quarantine: Annotated[
@@ -172,7 +187,7 @@ def tables(
     run(sources or [], as_json=as_json)
 
 
-@app.command()
+@command()
 def verify(  # noqa: PLR0913 - the options of a command
     sources: Sources = None,
     *,
@@ -181,17 +196,21 @@ def verify(  # noqa: PLR0913 - the options of a command
         typer.Option(parser=parse_moment, metavar="TIME", help="Only what was ingested since: RFC 3339, or 2h, 7d."),
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option(parser=parse_moment, metavar="TIME", help="Only what was ingested before.")
+        datetime | None,
+        typer.Option(parser=parse_moment, metavar="TIME", help="Only what was ingested before: the same forms."),
     ] = None,
     sample: Annotated[
-        float, typer.Option(metavar="SHARE", help="Compute only this share of rows again, above 0 and up to 1.")
+        float,
+        typer.Option(
+            parser=parse_share, metavar="SHARE", help="Compute only a share of rows again, such as 0.01; 1 is all."
+        ),
     ] = 1.0,
     deep: Annotated[bool, typer.Option("--deep", help="Compare Bronze's bytes with what Kafka still has.")] = False,
     as_json: Json = False,
 ) -> None:
     """Prove that nothing is lost or there twice, from Kafka to Gold; exit code 1 if something is wrong."""
-    if not 0 < sample <= 1:
-        raise typer.BadParameter(f"{sample} is not above 0 and up to 1", param_hint="'--sample'")
+    if since is not None and until is not None and until <= since:
+        raise typer.BadParameter("no time lies between --since and --until", param_hint="'--until'")
     from streaming_assets.cli.commands.verify import verify as run
     from streaming_assets.layers.scope import Choice
 
@@ -199,7 +218,7 @@ def verify(  # noqa: PLR0913 - the options of a command
         raise typer.Exit(1)
 
 
-@plugins.command("list")
+@plugins_command("list")
 def plugins_list(as_json: Json = False) -> None:
     """List the sources, and the plugins that were left out."""
     from streaming_assets.cli.commands.plugins import plugins_list as run
@@ -207,7 +226,7 @@ def plugins_list(as_json: Json = False) -> None:
     run(as_json=as_json)
 
 
-@plugins.command("check")
+@plugins_command("check")
 def plugins_check(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="One plugin; none means all.")] = None,
     as_json: Json = False,

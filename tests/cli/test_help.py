@@ -39,6 +39,15 @@ def test_help_of_a_command_fits_80_columns(offline, command):
     assert max(len(line) for line in shown.splitlines()) <= 80
 
 
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_shows_a_flag_without_a_type(offline, command):
+    """A flag takes no value, so its help names no type of one."""
+    shown = offline.ok(*command.split(), "--help")
+    (line,) = [line for line in shown.splitlines() if "--help" in line]
+    assert " ".join(line.strip("│ ").split()) == "--help Show this message and exit."
+    assert "<bool>" not in shown
+
+
 def test_version_is_that_of_the_package(offline):
     """`--version` prints name and version, and ends."""
     assert offline.ok("--version") == f"streaming-assets {metadata.version('streaming-assets')}\n"

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
+from streaming_assets.settings import EngineName
+
+FRAME = dict.fromkeys(map(ord, "╭─╮│╰╯"), " ")
 SECRET = "hunter2"
 
 
@@ -74,9 +79,27 @@ def test_wrong_options_of_a_source_are_told(offline):
 
 
 def test_unknown_engine_is_told(offline):
-    """An engine that does not exist is a fault of the settings, whether it comes by option or variable."""
-    assert "STREAMING_ASSETS_ENGINE" in offline.fails("refresh", "--engine", "abacus")
-    assert "STREAMING_ASSETS_ENGINE" in offline.fails("refresh", STREAMING_ASSETS_ENGINE="abacus")
+    """An engine that does not exist is told by the option or the variable that named it, with those that there are."""
+    done = offline.run("refresh", "--engine", "spark")
+    told = " ".join(done.stderr.translate(FRAME).split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Invalid value for '--engine': 'spark' is no engine. Expected is embedded." in told
+    told = offline.fails("refresh", STREAMING_ASSETS_ENGINE="spark")
+    assert "STREAMING_ASSETS_ENGINE: found 'spark', expected 'embedded'" in told
+
+
+def test_the_engines_are_named_by_the_help(offline):
+    """The help of `refresh` names every engine that there is."""
+    shown = " ".join(offline.ok("refresh", "--help").translate(FRAME).split())
+    assert f"What computes and commits the tables: {', '.join(get_args(EngineName))}." in shown
+
+
+def test_what_can_be_rebuilt_is_told(offline):
+    """A layer that can't be made anew is refused with those that can."""
+    done = offline.run("refresh", "--rebuild", "bronze")
+    told = " ".join(done.stderr.translate(FRAME).split())
+    assert done.returncode == 2
+    assert "'bronze' is no layer that can be made anew. Expected is silver or gold." in told
 
 
 def test_a_misspelt_variable_is_noted(offline):

@@ -17,16 +17,22 @@ EVENTS = [
 GOLD = ["events_by_type", "user_sessions", "video_activity"]
 
 
-@pytest.fixture
-def refreshed(command_line, broker):
+@pytest.fixture(scope="module")
+def proper(filled_once, broker):
     """The command line after ten records of one partition were refreshed: eight events, one of them twice, rubbish."""
-    command_line.ok("refresh", "user_interactions")
+    filled_once.ok("refresh", "user_interactions")
     producer = Producer(broker.client_config())
     for value in [*EVENTS, EVENTS[0], b"rubbish"]:
         producer.produce("user_interactions", value, partition=0)
     assert producer.flush(30) == 0
-    command_line.ok("refresh", "user_interactions")
-    return command_line
+    filled_once.ok("refresh", "user_interactions")
+    return filled_once
+
+
+@pytest.fixture
+def refreshed(proper, copy_of):
+    """The same with tables of its own."""
+    return copy_of(proper)
 
 
 def table(line, layer):
@@ -138,7 +144,7 @@ def test_a_time_and_a_sample_leave_out(refreshed):
 @pytest.mark.parametrize(
     "arguments",
     [("--since", "yesterday"), ("--since", "2026-03-01T12:00:00"), ("--until", "2 h"), ("--sample", "0"),
-     ("--sample", "1.5"), ("--sample", "nan")],
+     ("--sample", "1.5"), ("--sample", "nan"), ("--sample", "0.0000004"), ("--sample", "half")],
 )  # fmt: skip
 def test_wrong_options_are_told(offline, arguments):
     """An option that can't be understood ends the command before anything is read, and says what is expected."""
@@ -146,3 +152,10 @@ def test_wrong_options_are_told(offline, arguments):
     assert done.returncode == 2
     assert f"Invalid value for '{arguments[0]}'" in done.stderr
     assert not offline.home.exists()
+
+
+def test_a_time_that_holds_nothing_is_refused(offline):
+    """An end that is not after the beginning would verify nothing, and pass."""
+    done = offline.run("verify", "--since", "1h", "--until", "2h")
+    assert done.returncode == 2
+    assert "no time lies between --since and --until" in done.stderr
