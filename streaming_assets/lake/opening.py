@@ -56,9 +56,10 @@ def open_ours(table: TableId, lake: Path) -> LakeTable | None:
 
 
 def open_or_create(source: EventSource, table: TableId, lake: Path, *, description: str = "") -> LakeTable:
-    """Open the newest version of a table, creating it empty where it does not exist.
+    """Open the newest version of a table to write it, creating it empty where it does not exist.
 
     Raises:
+        ConcurrentWrite: It had to be mended, and another writer committed to it meanwhile.
         DefinitionChanged: The definition has other columns than the table, which another one made.
         TableError: The table can't be read or created, or somebody changed its columns.
     """
@@ -74,6 +75,7 @@ def open_or_create(source: EventSource, table: TableId, lake: Path, *, descripti
     if found := other_columns(opened.arrow_schema(), schema):
         raise wrong_columns(table, opened.path, found, changed=opened.definition != present)
     opened.present = present
+    opened.mend_statistics()
     return opened
 
 

@@ -169,6 +169,17 @@ class LakeTable(Snapshot):
         if self.table_property(STATISTICS) != columns:
             self.set_table_property(STATISTICS, columns)
 
+    def mend_statistics(self) -> None:
+        """Let the log have statistics of all columns again, where a change of columns ended before its second commit.
+
+        What others added to them stays.
+        """
+        stored = self.table_property(STATISTICS)
+        schema = self.arrow_schema()
+        named = set((stored or "").split(","))
+        if stored is not None and not set(statistics(schema)) <= named <= set(schema.names):
+            self._set_statistics(schema)
+
     def _write(
         self,
         rows: pa.Table | pa.RecordBatchReader,

@@ -72,7 +72,20 @@ WIDER = replace(
     ),
 )
 """Records fit that do not fit the first, and Silver has one more column."""
-SOURCES = {"first": FIRST, "upper": UPPER, "wider": WIDER}
+LONGEST = replace(
+    FIRST,
+    gold=(
+        COUNTS,
+        replace(
+            SPENT,
+            sql="SELECT user, max(length(kind)) AS length FROM silver GROUP BY user",
+            columns=(SPENT.columns[0], Field(name="length", type=ScalarType.LONG)),
+        ),
+        KINDS,
+    ),
+)
+"""Another column in one Gold table."""
+SOURCES = {"first": FIRST, "upper": UPPER, "wider": WIDER, "longest": LONGEST}
 
 
 def records(batch):

@@ -24,6 +24,7 @@ from streaming_assets.errors import ConcurrentWrite, DefinitionChanged, EngineEr
 from streaming_assets.faults import VARIABLE
 from streaming_assets.lake.compaction import FEW, merge_files
 from streaming_assets.lake.opening import open_table
+from streaming_assets.lake.schemas import STATISTICS, silver_schema, statistics
 from streaming_assets.lake.staging import find_staging
 from streaming_assets.lake.tables import LakeTable
 from streaming_assets.versions import MIXED, gold_version, silver_version
@@ -293,6 +294,36 @@ def test_an_older_table_with_other_columns_is_not_adopted(labs, filled, from_scr
     assert rows(changed) == from_scratch(changed.source)
     rebuilding.refresh(changed, "rebuild", "gold")
     assert rows(changed) == from_scratch(changed.source)
+
+
+def statistics_of(lab, name):
+    return opened(lab, name).table_property(STATISTICS).split(",")
+
+
+def test_statistics_of_another_definition_are_mended(labs, filled, from_scratch):
+    """After a kill between the two commits of new columns, the old definition has the statistics of its own back."""
+    kill_at(filled, "gold.computed", "gold", name="longest")
+    silver = opened(filled, "silver")
+    silver.set_table_property(STATISTICS, ",".join(statistics(silver_schema(WIDER))))
+    assert (statistics_of(filled, "spent"), "letters" in statistics_of(filled, "silver")) == (["user", "length"], True)
+    lab = labs(FIRST)
+    lab.bronze({"id": "x", "at": "2026-03-01T09:00:00Z", "kind": "new", "user": "u1", "amount": 7})
+    rebuilding.refresh(lab, "refine", "gold")
+    assert statistics_of(lab, "spent") == ["user", "amount"]
+    assert statistics_of(lab, "silver") == statistics(silver_schema(FIRST))
+    assert all("amount" in file.high for file in opened(lab, "spent").files())
+    assert rows(lab) == from_scratch(FIRST)
+    before = lab.versions()
+    rebuilding.refresh(lab, "refine", "gold")
+    assert lab.versions() == before
+
+
+def test_statistics_that_others_added_stay(filled):
+    """Columns that another writer let the log have statistics of, besides ours, are left to it."""
+    wanted = [*statistics_of(filled, "silver"), "event_date"]
+    opened(filled, "silver").set_table_property(STATISTICS, ",".join(wanted))
+    rebuilding.refresh(filled, "refine")
+    assert statistics_of(filled, "silver") == wanted
 
 
 DURING = ["quarantine.committed@2", "silver.written@3", "silver.committed@4"]
