@@ -9,12 +9,12 @@ from sqlglot import exp
 from streaming_assets.contract import GoldTable, SilverTable
 from streaming_assets.errors import Fault
 from streaming_assets.sqlcheck.arguments import argument_problems
-from streaming_assets.sqlcheck.functions import function_problems
 from streaming_assets.sqlcheck.locality import locality_problems
 from streaming_assets.sqlcheck.problems import Problem, snippet
-from streaming_assets.sqlcheck.query import Query, Unreadable, read_query, resolve
+from streaming_assets.sqlcheck.query import Query, Resolved
 from streaming_assets.sqlcheck.relations import EVENTS, SILVER, silver_relation
 from streaming_assets.sqlcheck.result import result_problems
+from streaming_assets.sqlcheck.steps import query_problems
 from streaming_assets.sqlcheck.ties import tie_problems
 
 _RANKED = "row_number() over a unique order in an inner query, and a WHERE on it"
@@ -41,27 +41,16 @@ def gold_faults(table: GoldTable, silver: SilverTable, where: str) -> list[Fault
         silver: The Silver table it reads.
         where: Where the query stands in the definition.
     """
-    return [Fault(where, problem.found, problem.expected) for problem in _problems(table, silver)]
 
+    def meaning(resolved: Resolved) -> Iterator[Problem]:
+        yield from dict.fromkeys(argument_problems(resolved.tree))
+        yield from result_problems(resolved.tree, table.columns)
+        if not resolved.problems:  # where columns are unknown, what depends on them can't be followed
+            yield from locality_problems(resolved, table)
+            yield from tie_problems(resolved)
 
-def _problems(table: GoldTable, silver: SilverTable) -> list[Problem]:
-    try:
-        query = read_query(table.sql)
-    except Unreadable as unreadable:
-        return [unreadable.problem]
-    functions = list(function_problems(query))
-    structure = list(_structure(query))
-    if structure:
-        return [*structure, *functions]
-    try:
-        resolved = resolve(query, SILVER, silver_relation(silver, table))
-    except Unreadable as unreadable:
-        return functions or [unreadable.problem]
-    arguments = dict.fromkeys(argument_problems(resolved.tree))
-    problems = [*functions, *resolved.problems, *arguments, *result_problems(resolved.tree, table.columns)]
-    # Where columns are unknown, what depends on them can't be followed.
-    following = [] if resolved.problems else [*locality_problems(resolved, table), *tie_problems(resolved)]
-    return problems + following
+    problems = query_problems(table.sql, (SILVER, silver_relation(silver, table)), _structure, meaning)
+    return [Fault(where, problem.found, problem.expected) for problem in problems]
 
 
 def _structure(query: Query) -> Iterator[Problem]:

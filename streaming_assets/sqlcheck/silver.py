@@ -9,12 +9,12 @@ from sqlglot import exp
 from streaming_assets.contract import EventSchema, Field
 from streaming_assets.errors import Fault
 from streaming_assets.sqlcheck.arguments import argument_problems
-from streaming_assets.sqlcheck.functions import function_problems
 from streaming_assets.sqlcheck.guards import passed_rule
 from streaming_assets.sqlcheck.problems import Problem, snippet
-from streaming_assets.sqlcheck.query import Query, Unreadable, read_query, resolve
+from streaming_assets.sqlcheck.query import Query, Resolved
 from streaming_assets.sqlcheck.relations import EVENTS, relation
 from streaming_assets.sqlcheck.result import result_problems
+from streaming_assets.sqlcheck.steps import query_problems
 
 _CLAUSES = {
     "with_": "WITH",
@@ -51,24 +51,13 @@ def silver_faults(sql: str, schema: EventSchema, columns: Sequence[Field], where
         columns: Declared columns of the Silver table.
         where: Where the query stands in the definition.
     """
-    return [Fault(where, problem.found, problem.expected) for problem in _problems(sql, schema, columns)]
 
+    def meaning(resolved: Resolved) -> Iterator[Problem]:
+        yield from dict.fromkeys(argument_problems(resolved.tree, lambda text: passed_rule(text, schema.rules)))
+        yield from result_problems(resolved.tree, columns)
 
-def _problems(sql: str, schema: EventSchema, columns: Sequence[Field]) -> list[Problem]:
-    try:
-        query = read_query(sql)
-    except Unreadable as unreadable:
-        return [unreadable.problem]
-    functions = list(function_problems(query))
-    structure = list(_structure(query))
-    if structure:
-        return [*structure, *functions]
-    try:
-        resolved = resolve(query, EVENTS, relation(schema.fields))
-    except Unreadable as unreadable:
-        return functions or [unreadable.problem]
-    arguments = dict.fromkeys(argument_problems(resolved.tree, lambda text: passed_rule(text, schema.rules)))
-    return [*functions, *resolved.problems, *arguments, *result_problems(resolved.tree, columns)]
+    problems = query_problems(sql, (EVENTS, relation(schema.fields)), _structure, meaning)
+    return [Fault(where, problem.found, problem.expected) for problem in problems]
 
 
 def _structure(query: Query) -> Iterator[Problem]:
