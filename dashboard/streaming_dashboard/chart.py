@@ -47,7 +47,7 @@ class View:
         Raises:
             TableError: The table can't be read.
         """
-        place = f"{self.lake}/{self.key(chart, 'rows')}/{self.summary.version}/{self.summary.last_commit.isoformat()}"
+        place = f"{self.lake}/{self.key(chart, 'rows')}/{self.summary.version}/{self.summary.committed_at.isoformat()}"
         return _read(self, chart, place, self.since, limit)
 
 

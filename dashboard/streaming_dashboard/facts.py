@@ -59,7 +59,7 @@ def _show_rows(layers: Mapping[str, TableSummary | None]) -> None:
 
 
 def _show_age(layers: Mapping[str, TableSummary | None], settings: Settings) -> None:
-    commits = [summary.last_commit for summary in layers.values() if summary is not None]
+    commits = [summary.committed_at for summary in layers.values() if summary is not None]
     if not commits:
         st.metric("Newest commit", UNKNOWN, border=True)
         return

@@ -1,4 +1,4 @@
-"""What a reader of the tables needs: the rows of a chart, the state of a table, the position of a source.
+"""What a reader of the tables needs: the rows of a chart, what is shown beside them, the position of a source.
 
 Filter, aggregation, order and limit are pushed into the query, so that a table of any size costs one scan of
 the columns the chart names, and a few thousand rows of memory.
@@ -56,7 +56,7 @@ class ChartRows:
 
 @dataclass(frozen=True, slots=True)
 class TableSummary:
-    """The state of a table."""
+    """What is shown of a table beside its rows; what a person who looks after it needs is `layers.state.TableState`."""
 
     table: TableId
     """The table."""
@@ -64,8 +64,8 @@ class TableSummary:
     """Number of rows; of quarantine, those that no replay has released."""
     version: int
     """Version of the Delta table."""
-    last_commit: datetime
-    """Time of the newest commit."""
+    committed_at: datetime
+    """Time of the newest commit, UTC."""
     newest: datetime | None
     """Largest value of the column that says when a row is of; None without such a column or without rows."""
     window: timedelta | None = None
@@ -78,7 +78,7 @@ def table_id(source: EventSource, table: GoldTable | Layer) -> TableId:
 
 
 def table_summary(source: EventSource, table: GoldTable | Layer, lake: Path) -> TableSummary | None:
-    """Return the state of a Gold table, or of the table of another layer; None if it does not exist.
+    """Return what is shown of a Gold table, or of the table of another layer; None if it does not exist.
 
     Raises:
         TableError: The table can't be read.

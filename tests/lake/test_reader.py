@@ -309,8 +309,8 @@ def test_summary(tmp_path):
     found = table_summary(SOURCE, COUNTS, tmp_path)
 
     assert found is not None
-    assert before < found.last_commit <= datetime.now(UTC)
-    assert found == TableSummary(layout.gold(SOURCE, COUNTS), 3, 1, found.last_commit, NOON + 4 * MINUTE, MINUTE)
+    assert before < found.committed_at <= datetime.now(UTC)
+    assert found == TableSummary(layout.gold(SOURCE, COUNTS), 3, 1, found.committed_at, NOON + 4 * MINUTE, MINUTE)
 
 
 def test_summary_of_an_empty_table(tmp_path):
