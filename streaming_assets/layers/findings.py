@@ -9,6 +9,7 @@ from streaming_assets.contract import GoldTable
 from streaming_assets.engines.audits import Audit, GoldAudit, OffsetAudit, RowAudit, ValueAudit
 from streaming_assets.layers.batches import Batches
 from streaming_assets.layers.gaps import Settled, told, told_ranges, total
+from streaming_assets.layers.unfinished import Unfinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,18 @@ def gold_equals_recompute(table: GoldTable, audit: GoldAudit) -> Finding:
         found += f", {audit.repeated_keys:,} keys more than once"
     passed = audit.missing == audit.unexpected == audit.repeated_keys == 0
     return Finding("equals_recompute", f"gold.{table.name}", passed, found, audit.examples, numbers=numbers)
+
+
+def unfinished(check: str, table: str, rebuild: Unfinished) -> Finding:
+    """Silver was made anew and quarantine was not yet, so there is nothing that they could be compared with.
+
+    That fails: records are in both tables, or in neither, for whoever reads them before the rebuild is finished. But
+    no number of lost or doubled records is told, as none is.
+    """
+    found = f"not compared: a rebuild is unfinished (generation {rebuild.silver} of silver, {rebuild.quarantine} of "
+    note = f"nothing is lost, as bronze has all records; {rebuild.way_out} finishes the rebuild"
+    numbers = {"silver_generation": rebuild.silver, "quarantine_generation": rebuild.quarantine}
+    return Finding(check, table, passed=False, found=f"{found}quarantine)", notes=(note,), numbers=numbers)
 
 
 def outdated(table: str, remedy: str) -> Finding:

@@ -1,0 +1,41 @@
+"""A rebuild of Silver that ended after Silver took its place, and before quarantine did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from streaming_assets.contract import EventSource
+from streaming_assets.lake import layout
+from streaming_assets.lake.opening import open_table
+from streaming_assets.lake.remedies import refresh
+from streaming_assets.lake.staging import find_staging
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """Silver and quarantine that do not belong together, until somebody finishes the rebuild."""
+
+    silver: int
+    """Generation of Silver."""
+    quarantine: int
+    """Generation of quarantine."""
+    way_out: str
+    """The command that finishes it."""
+
+
+def unfinished_rebuild(source: EventSource, lake: Path) -> Unfinished | None:
+    """Return what a rebuild of Silver has left unfinished; None where both tables are of the same generation.
+
+    Raises:
+        TableError: A table can't be read.
+    """
+    opened = (open_table(table, lake) for table in (layout.silver(source), layout.quarantine(source)))
+    silver, quarantine = (table.generation if table else 0 for table in opened)
+    if silver == quarantine:
+        return None
+    staging = find_staging(source, lake)
+    staged = staging is not None and staging.generation == silver
+    # Where what was staged is gone, a refresh would stop, too: both tables have to be made anew.
+    way_out = refresh(layout.silver(source), *(() if staged else ("--rebuild", "silver")))
+    return Unfinished(silver, quarantine, way_out)
