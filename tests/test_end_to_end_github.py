@@ -22,7 +22,7 @@ from streaming_assets.contract import Batch, Producer
 from streaming_assets.kafka.connection import MAX_MESSAGE_BYTES
 from streaming_assets.kafka.publisher import Publisher
 from streaming_assets.kafka.pump import pump
-from streaming_assets.kafka.replay import FileReplay
+from streaming_assets.kafka.recorded import FileReplay
 
 pytestmark = pytest.mark.broker
 

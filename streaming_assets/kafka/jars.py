@@ -12,7 +12,7 @@ from filelock import FileLock
 from streaming_assets.errors import BrokerError
 
 KAFKA_VERSION = "4.1.2"
-COORDINATES = (
+ARTIFACTS = (
     f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}",
     "org.slf4j:slf4j-simple:1.7.36",  # Kafka logs through slf4j 1.7, and brings no one who writes the lines
 )
@@ -62,7 +62,7 @@ def _complete(folder: Path) -> list[Path] | None:
 def _fill(folder: Path, on_progress: Callable[[str], None] | None) -> list[Path]:
     from streaming_assets.kafka.download import download  # noqa: PLC0415 - needed once per machine, slow to import
 
-    jars = download(COORDINATES, folder / "repository", on_progress)
+    jars = download(ARTIFACTS, folder / "repository", on_progress)
     _write_manifest(folder, jars)
     return jars
 

@@ -14,7 +14,7 @@ from streaming_assets.contract import EventSource, Producer
 from streaming_assets.errors import PluginError, StreamingAssetsError
 from streaming_assets.kafka.publisher import Publisher
 from streaming_assets.kafka.pump import pump
-from streaming_assets.kafka.replay import FileReplay
+from streaming_assets.kafka.recorded import FileReplay
 from streaming_assets.kafka.topics import ensure_topic
 from streaming_assets.settings import load_settings, source_options
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from streaming_assets.errors import ReplayError
-from streaming_assets.kafka.replay import FileReplay
+from streaming_assets.kafka.recorded import FileReplay
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 LINES = [b'{"a": 1}', b"", b'{"b" :\t2}\r', b"{cut", b"\xff\x00\xfe", "zwölf\u2028".encode()]
@@ -137,7 +137,7 @@ def test_file_that_vanishes_later_says_what_was_read_in_all(tmp_path):
 
 def test_endless_line_is_an_error(tmp_path, monkeypatch):
     """A file without newlines is not read into memory as one event."""
-    monkeypatch.setattr("streaming_assets.kafka.replay.LONGEST_LINE", 1000)
+    monkeypatch.setattr("streaming_assets.kafka.recorded.LONGEST_LINE", 1000)
     file = tmp_path / "events"
     file.write_bytes(b"short\n" + b"x" * 5000)
     replay = FileReplay([file])
