@@ -21,12 +21,15 @@ from deltalake import DeltaTable
 
 from streaming_assets.contract import Event, EventSource, Topic
 from streaming_assets.engines.factory import make_engine
-from streaming_assets.errors import BrokerError
+from streaming_assets.errors import BrokerError, StreamingAssetsError
 from streaming_assets.kafka.broker import connect
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.kafka.java import find_java
 from streaming_assets.kafka.publisher import Publisher
 from streaming_assets.kafka.topics import ensure_topic, topic_state
+from streaming_assets.lake import layout
+from streaming_assets.lake.opening import open_table
+from streaming_assets.lake.tables import LakeTable
 from streaming_assets.layers.refresh import SourceRefresh, Step
 from streaming_assets.layers.verify import verify
 from streaming_assets.registry import load_sources
@@ -116,6 +119,15 @@ class Flow:
         """Refresh all tables."""
         return list(self.steps(**how))
 
+    def refused(self, kind: type[StreamingAssetsError], **how: bool) -> StreamingAssetsError:
+        """Refresh, which must end with an error of exactly that kind and change nothing; return the error."""
+        before = self.versions()
+        with pytest.raises(kind) as caught:
+            self.refresh(**how)
+        assert type(caught.value) is kind
+        assert self.versions() == before
+        return caught.value
+
     def faults(self) -> list[object]:
         """Return the findings of `verify` that do not hold."""
         engine = make_engine(self.settings, None)
@@ -127,6 +139,10 @@ class Flow:
     def path(self, table: str) -> Path:
         """Return the folder of `bronze`, `silver`, `quarantine` or `gold/<table>`."""
         return self.settings.lake_path / self.source.name / table
+
+    def bronze(self) -> LakeTable:
+        """Open Bronze."""
+        return open_table(layout.bronze(self.source), self.settings.lake_path)
 
     def rows(self, table: str) -> list[dict[str, object]]:
         """Return all rows of a table."""

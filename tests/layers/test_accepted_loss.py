@@ -10,15 +10,9 @@ from streaming_assets.errors import RetentionOvertook
 from streaming_assets.lake import layout
 from streaming_assets.lake.losses import accepted_losses
 from streaming_assets.lake.maintenance import maintain
-from streaming_assets.lake.opening import open_table
 from streaming_assets.lake.positions import read_position
 
 pytestmark = pytest.mark.broker
-
-
-def values(count, tag=b"record"):
-    """Records that fit no schema: what becomes of them after Bronze does not matter here."""
-    return [{"value": b"%s-%d" % (tag, number)} for number in range(count)]
 
 
 @pytest.fixture
@@ -27,29 +21,17 @@ def flow(flow_factory):
     return flow_factory("github_events", batch_records=100)
 
 
-def bronze(flow):
-    return open_table(layout.bronze(flow.source), flow.settings.lake_path)
-
-
-def refused(flow, kind, **how):
-    """Refresh, which must end with an error of exactly that kind and change nothing; return the error."""
-    before = flow.versions()
-    with pytest.raises(kind) as caught:
-        flow.refresh(**how)
-    assert flow.versions() == before
-    return caught.value
-
-
 def test_records_deleted_before_they_were_read_are_refused(flow, kafka):
     """Retention that overtook the position is told with offsets, the number of records and the command to go on."""
-    kafka.produce(values(40))
+    kafka.fill(40)
     flow.refresh()
     kafka.delete_before({0: 40})  # what was read may go
     assert flow.refresh() == []
-    kafka.produce([*values(30), *values(5, b"kept")])
+    kafka.fill(30)
+    kafka.fill(5, b"kept")
     kafka.delete_before({0: 70})
 
-    error = refused(flow, RetentionOvertook)
+    error = flow.refused(RetentionOvertook)
 
     topic = flow.source.topic.name
     assert (
@@ -63,15 +45,16 @@ def test_records_deleted_before_they_were_read_are_refused(flow, kafka):
 
 def test_accepted_loss_is_gone_on_after(flow, kafka):
     """With the loss accepted, Bronze has all that is left, what was read before, and the range that is lost."""
-    kafka.produce(values(40))
+    kafka.fill(40)
     flow.refresh()
     before = flow.records()
-    kafka.produce([*values(30), *values(5, b"kept")])
+    kafka.fill(30)
+    kafka.fill(5, b"kept")
     kafka.delete_before({0: 70})
 
     first, *_ = flow.steps(accept_loss=True)
 
-    (loss,) = accepted_losses(bronze(flow))
+    (loss,) = accepted_losses(flow.bronze())
     assert (loss.partition, loss.start, loss.end, loss.records_at_most) == (0, 40, 70, 30)
     assert "deleted before they were read" in loss.why
     assert (first.records, first.accepted) == (0, (loss,))
@@ -81,74 +64,74 @@ def test_accepted_loss_is_gone_on_after(flow, kafka):
 
 def test_accepted_loss_without_newer_records_moves_the_position(flow, kafka):
     """Where nothing is left to read, an empty commit records the loss, and it is asked for only once."""
-    kafka.produce(values(40))
+    kafka.fill(40)
     flow.refresh()
-    kafka.produce(values(10))
+    kafka.fill(10)
     kafka.delete_before({0: 50})
 
     steps = flow.refresh(accept_loss=True)
 
     assert [(step.batch, step.records) for step in steps if hasattr(step, "position")] == [(2, 0)]
-    assert read_position(bronze(flow)).next_offsets[0] == 50
-    assert [(loss.start, loss.end) for loss in accepted_losses(bronze(flow))] == [(40, 50)]
+    assert read_position(flow.bronze()).next_offsets[0] == 50
+    assert [(loss.start, loss.end) for loss in accepted_losses(flow.bronze())] == [(40, 50)]
     assert flow.refresh() == []
 
 
 def test_accepting_a_loss_where_there_is_none_changes_nothing(flow, kafka):
     """`--accept-loss` on a whole topic is a plain refresh, and records nothing."""
-    kafka.produce(values(40))
+    kafka.fill(40)
     flow.refresh(accept_loss=True)
     assert flow.records() == kafka.records()
-    assert accepted_losses(bronze(flow)) == []
+    assert accepted_losses(flow.bronze()) == []
 
 
 def test_losses_outlast_later_batches_maintenance_and_the_log(flow, kafka):
     """All losses that were ever accepted are still told after more batches, compaction and a cleaned log."""
     for round_number in range(2):
-        kafka.produce(values(10))
+        kafka.fill(10)
         flow.refresh()
-        kafka.produce(values(10))
+        kafka.fill(10)
         kafka.delete_before({0: -1})
         flow.refresh(accept_loss=True)
-        kafka.produce(values(10, b"later-%d" % round_number))
+        kafka.fill(10, b"later-%d" % round_number)
         flow.refresh()
     expected = [(10, 20), (40, 50)]
-    assert [(loss.start, loss.end) for loss in accepted_losses(bronze(flow))] == expected
+    assert [(loss.start, loss.end) for loss in accepted_losses(flow.bronze())] == expected
     maintain(layout.bronze(flow.source), flow.settings.lake_path, retention_hours=0)
-    assert [(loss.start, loss.end) for loss in accepted_losses(bronze(flow))] == expected
+    assert [(loss.start, loss.end) for loss in accepted_losses(flow.bronze())] == expected
     flow.forget_log()
-    assert [(loss.start, loss.end) for loss in accepted_losses(bronze(flow))] == expected
+    assert [(loss.start, loss.end) for loss in accepted_losses(flow.bronze())] == expected
 
 
 def test_loss_behind_the_last_row_outlasts_the_log(flow, kafka):
     """Where the position has to be computed from the rows, it still lies behind a loss that was accepted."""
-    kafka.produce(values(10))
+    kafka.fill(10)
     flow.refresh()
-    kafka.produce(values(10))
+    kafka.fill(10)
     kafka.delete_before({0: -1})
     flow.refresh(accept_loss=True)
     flow.forget_log()
-    assert read_position(bronze(flow)).next_offsets[0] == 20
-    kafka.produce(values(5))
+    assert read_position(flow.bronze()).next_offsets[0] == 20
+    kafka.fill(5)
     flow.refresh()
     assert flow.counts()[0] == 15
 
 
 def test_loss_accepted_by_a_killed_run_is_kept(flow, kafka, monkeypatch):
     """A run that ends right after the commit that accepts a loss leaves it recorded, also once others followed."""
-    kafka.produce(values(10))
+    kafka.fill(10)
     flow.refresh()
-    kafka.produce(values(10))
+    kafka.fill(10)
     kafka.delete_before({0: -1})
     monkeypatch.setenv("STREAMING_ASSETS_FAULT", "bronze.committed=raise")
     with pytest.raises(RuntimeError, match=r"bronze\.committed"):
         flow.refresh(accept_loss=True)
     monkeypatch.delenv("STREAMING_ASSETS_FAULT")
-    assert [(loss.start, loss.end) for loss in accepted_losses(bronze(flow))] == [(10, 20)]
+    assert [(loss.start, loss.end) for loss in accepted_losses(flow.bronze())] == [(10, 20)]
     for _ in range(2):
-        kafka.produce(values(10))
+        kafka.fill(10)
         flow.refresh()
-    assert [(loss.start, loss.end) for loss in accepted_losses(bronze(flow))] == [(10, 20)]
+    assert [(loss.start, loss.end) for loss in accepted_losses(flow.bronze())] == [(10, 20)]
     assert flow.counts()[0] == 30
 
 
@@ -171,19 +154,19 @@ def test_retention_that_overtakes_a_run_is_told_with_the_ways_out(flow, kafka):
 
     flow.refresh(accept_loss=True)
     assert flow.records() == read + kafka.records()
-    assert [loss.records_at_most for loss in accepted_losses(bronze(flow))] == [lost]
+    assert [loss.records_at_most for loss in accepted_losses(flow.bronze())] == [lost]
 
 
 def test_added_partition_whose_records_are_gone_is_refused(flow, kafka):
     """What was deleted from a partition before it was ever seen is a loss like any other, and can be accepted."""
-    kafka.produce(values(40))
+    kafka.fill(40)
     flow.refresh()
     before = flow.records()
     kafka.add_partitions(6)
     kafka.produce({"value": b"%d" % number, "partition": 5} for number in range(10))
     kafka.delete_before({5: 8})
-    error = refused(flow, RetentionOvertook)
+    error = flow.refused(RetentionOvertook)
     assert (error.found, error.expected) == ("partition 5 begins at offset 8", "offset 0 of partition 5")
     flow.refresh(accept_loss=True)
     assert flow.records() - before == Counter({(5, 8, None, b"8"): 1, (5, 9, None, b"9"): 1})
-    assert [(loss.partition, loss.start, loss.end) for loss in accepted_losses(bronze(flow))] == [(5, 0, 8)]
+    assert [(loss.partition, loss.start, loss.end) for loss in accepted_losses(flow.bronze())] == [(5, 0, 8)]

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import pytest
-from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from deltalake import DeltaTable
 
 from streaming_assets.engines.factory import make_engine
 from streaming_assets.kafka.connection import Connection
-from streaming_assets.lake import layout
-from streaming_assets.lake.opening import open_table
 from streaming_assets.lake.positions import read_position
 from streaming_assets.lake.schemas import BRONZE
 from streaming_assets.layers.refresh import SourceRefresh
@@ -21,25 +17,11 @@ from streaming_assets.layers.verify import Verifier
 
 pytestmark = pytest.mark.broker
 
-COMPACTED = {
-    "cleanup.policy": "compact",
-    "segment.ms": "100",
-    "min.cleanable.dirty.ratio": "0.001",
-    "max.compaction.lag.ms": "100",
-    "delete.retention.ms": "100",
-}
-
 
 @pytest.fixture
 def flow(flow_factory):
     """A source on a topic of its own."""
     return flow_factory("github_events")
-
-
-@pytest.fixture
-def kafka(flow, kafka_of):
-    """The flow's topic as others see it."""
-    return kafka_of(flow)
 
 
 def check(flow, connection, choice=None, name="offsets"):
@@ -58,10 +40,6 @@ def told(finding):
 
 def remove(flow, where):
     DeltaTable(str(flow.path("bronze"))).delete(where)
-
-
-def bronze(flow):
-    return open_table(layout.bronze(flow.source), flow.settings.lake_path)
 
 
 def test_aborted_transactions_leave_legal_gaps(flow, kafka):
@@ -158,15 +136,9 @@ def test_an_accepted_loss_is_told_as_accepted(flow, kafka):
 
 def test_compaction_leaves_legal_gaps(flow, kafka):
     """What compaction removed before it was read is no loss."""
-    (node,) = kafka.admin.list_topics(timeout=30).brokers
-    set_config(kafka, ResourceType.BROKER, str(node), {"log.cleaner.backoff.ms": "100"})
-    set_config(kafka, ResourceType.TOPIC, flow.source.topic.name, COMPACTED)
+    kafka.compact()
     kafka.produce({"key": b"%d" % (number % 7), "value": b"%d" % number} for number in range(200))
-    deadline = time.monotonic() + 120
-    while len(kafka.records()) > 100:
-        assert time.monotonic() < deadline
-        kafka.produce([{"key": b"roll", "value": b"a new segment"}])
-        time.sleep(0.3)
+    kafka.wait_until_compacted(100)
     flow.refresh()
     found = check(flow, flow.connection)
     assert found.passed
@@ -174,20 +146,12 @@ def test_compaction_leaves_legal_gaps(flow, kafka):
     assert found.notes == ()
 
 
-def set_config(kafka, kind, name, values):
-    """Set configuration of a topic or of a broker."""
-    entries = [ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in values.items()]
-    resource = ConfigResource(kind, name, incremental_configs=entries)
-    for changed in kafka.admin.incremental_alter_configs([resource]).values():
-        changed.result(30)
-
-
 @pytest.mark.parametrize(("moved", "numbers"), [(-2, {"records": 3, "outside": 2}), (2, {"records": 5, "lost": 2})])
 def test_a_position_that_does_not_fit_the_rows_is_found(flow, kafka, moved, numbers):
     """Rows at or behind the position are outside of it, and a position that skipped records has lost them."""
     kafka.produce({"value": b"%d" % number} for number in range(5))
     flow.refresh()
-    table = bronze(flow)
+    table = flow.bronze()
     position = read_position(table)
     kafka.produce({"value": b"%d" % number} for number in range(5))
     position = replace(position, next_offsets={**position.next_offsets, 0: 5 + moved})

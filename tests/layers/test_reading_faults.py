@@ -9,27 +9,15 @@ import time
 from collections import Counter
 
 import pytest
-from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from streaming_assets.engines.factory import make_engine
 from streaming_assets.errors import BrokerError
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.kafka.topics import topic_state
-from streaming_assets.lake import layout
-from streaming_assets.lake.opening import open_table
 from streaming_assets.lake.positions import read_position
 from streaming_assets.layers.refresh import SourceRefresh
 
 pytestmark = pytest.mark.broker
-
-COMPACTED = {
-    "cleanup.policy": "compact",
-    "segment.ms": "100",
-    "min.cleanable.dirty.ratio": "0.001",
-    "max.compaction.lag.ms": "100",
-    "delete.retention.ms": "100",
-}
-"""Topic settings with which Kafka compacts everything but the segment it writes to as soon as its cleaner looks."""
 
 
 @pytest.fixture
@@ -40,14 +28,7 @@ def flow(flow_factory):
 
 def next_offset(flow):
     """Return Bronze's position in partition 0."""
-    return read_position(open_table(layout.bronze(flow.source), flow.settings.lake_path)).next_offsets[0]
-
-
-def set_config(kafka, kind, name, values):
-    """Set configuration of a topic or of a broker."""
-    entries = [ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in values.items()]
-    resource = ConfigResource(kind, name, incremental_configs=entries)
-    kafka.admin.incremental_alter_configs([resource])[resource].result(30)
+    return read_position(flow.bronze()).next_offsets[0]
 
 
 @pytest.mark.parametrize("place", ["start", "middle", "end", "everywhere"])
@@ -94,26 +75,14 @@ def test_offsets_that_start_at_a_million(flow, kafka):
     assert sorted(row["offset"] for row in flow.rows("bronze")) == list(range(1_000_000, 1_000_010))
 
 
-def wait_until_compacted(kafka, count):
-    """Wait until a plain reader finds no more than so many records."""
-    deadline = time.monotonic() + 120
-    while len(found := kafka.records()) > count:
-        assert time.monotonic() < deadline
-        kafka.produce([{"key": b"roll", "value": b"a new segment"}])
-        time.sleep(0.3)
-    return found
-
-
 def test_compacted_topic_has_legal_gaps(flow_factory, kafka_of):
     """What compaction removed is passed, at the start, inside and at the end of what is read, without an error."""
     flow = flow_factory("github_events", batch_records=50)
     kafka = kafka_of(flow)
-    (node,) = kafka.admin.list_topics(timeout=30).brokers
-    set_config(kafka, ResourceType.BROKER, str(node), {"log.cleaner.backoff.ms": "100"})
-    set_config(kafka, ResourceType.TOPIC, flow.source.topic.name, COMPACTED)
+    kafka.compact()
     kafka.produce({"key": b"%d" % (number % 7), "value": b"%d" % number} for number in range(300))
     time.sleep(0.2)
-    left = wait_until_compacted(kafka, 100)
+    left = kafka.wait_until_compacted(100)
     assert 7 <= len(left) < 300
     flow.refresh()
     # Compaction goes on, so the reader may find fewer by now; what Bronze has came from Kafka and is there once.
@@ -124,7 +93,7 @@ def test_compacted_topic_has_legal_gaps(flow_factory, kafka_of):
 
     kafka.produce({"key": b"%d" % (number % 7), "value": b"later-%d" % number} for number in range(300))
     time.sleep(0.2)
-    wait_until_compacted(kafka, 100)
+    kafka.wait_until_compacted(100)
     flow.refresh()
     assert kafka.records() - flow.records() == Counter()
     assert max(flow.records().values()) == 1

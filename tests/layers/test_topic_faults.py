@@ -10,43 +10,23 @@ import pytest
 from streaming_assets.errors import (
     ClusterChanged,
     PartitionGone,
-    TopicChanged,
     TopicRecreated,
     TopicTruncated,
 )
 from streaming_assets.kafka.topics import topic_state
 from streaming_assets.lake import layout
 from streaming_assets.lake.losses import accepted_losses
-from streaming_assets.lake.opening import open_or_create, open_table
+from streaming_assets.lake.opening import open_or_create
 from streaming_assets.lake.positions import read_position
 from streaming_assets.layers.bronze import plan_ingest
 
 pytestmark = pytest.mark.broker
 
 
-def values(count, tag=b"record"):
-    """Records that fit no schema: what becomes of them after Bronze does not matter here."""
-    return [{"value": b"%s-%d" % (tag, number)} for number in range(count)]
-
-
 @pytest.fixture
 def flow(flow_factory):
     """A source on a topic of its own."""
     return flow_factory("github_events", batch_records=100)
-
-
-def bronze(flow):
-    return open_table(layout.bronze(flow.source), flow.settings.lake_path)
-
-
-def refused(flow, kind, **how):
-    """Refresh, which must end with an error of exactly that kind and change nothing; return the error."""
-    before = flow.versions()
-    with pytest.raises(TopicChanged) as caught:
-        flow.refresh(**how)
-    assert type(caught.value) is kind
-    assert flow.versions() == before
-    return caught.value
 
 
 def anew(flow):
@@ -57,15 +37,15 @@ def anew(flow):
 
 def test_recreated_topic_is_refused_and_acceptance_does_not_help(flow, kafka):
     """A topic with another id would name two records by one place, so the way out is to begin anew, word for word."""
-    kafka.produce(values(40))
+    kafka.fill(40)
     flow.refresh()
     old = topic_state(flow.connection, flow.source.topic.name)
     kafka.recreate()
-    kafka.produce(values(60, b"new"))
+    kafka.fill(60, b"new")
     new = topic_state(flow.connection, flow.source.topic.name)
 
     for accept_loss in (False, True):
-        error = refused(flow, TopicRecreated, accept_loss=accept_loss)
+        error = flow.refused(TopicRecreated, accept_loss=accept_loss)
         assert (error.found, error.expected) == (f"topic id {new.topic_id}", f"topic id {old.topic_id}")
         assert "its offsets would name other records than the same offsets in Bronze do" in error.meaning
         assert anew(flow) in error.remedy
@@ -74,21 +54,21 @@ def test_recreated_topic_is_refused_and_acceptance_does_not_help(flow, kafka):
 
 def test_place_for_the_old_tables_is_a_free_one(flow, kafka):
     """Tables that were put aside before stay where they are: the command names another place for the next ones."""
-    kafka.produce(values(10))
+    kafka.fill(10)
     flow.refresh()
     kafka.recreate()
     folder = flow.settings.lake_path / flow.source.name
     for taken, free in (("before", "before-2"), ("before-2", "before-3")):
         folder.with_name(f"{folder.name}.{taken}").mkdir()
-        assert f"`mv {folder} {folder}.{free} && " in refused(flow, TopicRecreated).remedy
+        assert f"`mv {folder} {folder}.{free} && " in flow.refused(TopicRecreated).remedy
 
 
 def test_last_record_that_goes_before_it_is_read_is_no_fault(flow, kafka, monkeypatch):
     """Where retention takes the record that a read begins with, and none that is new, the run goes on by itself."""
-    kafka.produce(values(10))
+    kafka.fill(10)
     flow.refresh()
     before = flow.records()
-    kafka.produce(values(10))
+    kafka.fill(10)
 
     def plan_and_lose(*given, **how):
         plan = plan_ingest(*given, **how)
@@ -103,12 +83,12 @@ def test_last_record_that_goes_before_it_is_read_is_no_fault(flow, kafka, monkey
 
 def test_recreated_topic_is_told_without_the_log(flow, kafka):
     """Where Bronze's own commits are gone from the log, the table still tells which topic it was filled from."""
-    kafka.produce(values(40))
+    kafka.fill(40)
     flow.refresh()
     flow.forget_log()
     kafka.recreate()
-    kafka.produce(values(60, b"new"))
-    refused(flow, TopicRecreated)
+    kafka.fill(60, b"new")
+    flow.refused(TopicRecreated)
 
 
 def test_topic_recreated_under_a_run_is_not_mixed_into_bronze(flow, kafka):
@@ -141,11 +121,11 @@ def test_topic_deleted_under_a_run_ends_it(flow, kafka):
 
 def test_deleted_topic_is_told_and_not_created(flow, kafka):
     """A topic that Bronze was filled from is not taken for a new one when it is gone."""
-    kafka.produce(values(40))
+    kafka.fill(40)
     flow.refresh()
     kafka.delete()
 
-    error = refused(flow, PartitionGone)
+    error = flow.refused(PartitionGone)
 
     assert error.summary == f"Topic {flow.source.topic.name}, from which Bronze was filled, is gone."
     assert anew(flow) in error.remedy
@@ -161,10 +141,10 @@ def plant(flow, **position):
 
 def test_lacking_partition_is_refused(flow, kafka):
     """A partition that Bronze was filled from and that the topic lacks is named with its next offset."""
-    kafka.produce(values(40))
+    kafka.fill(40)
     flow.refresh()
-    plant(flow, next_offsets={**read_position(bronze(flow)).next_offsets, 7: 12})
-    error = refused(flow, PartitionGone, accept_loss=True)
+    plant(flow, next_offsets={**read_position(flow.bronze()).next_offsets, 7: 12})
+    error = flow.refused(PartitionGone, accept_loss=True)
     assert error.summary == f"Topic {flow.source.topic.name} lacks a partition from which Bronze was filled."
     assert (error.found, error.expected) == ("no partition 7", "offset 12 of partition 7")
     assert anew(flow) in error.remedy
@@ -172,11 +152,11 @@ def test_lacking_partition_is_refused(flow, kafka):
 
 def test_other_cluster_is_refused(flow, kafka):
     """A topic of another cluster is told by the ids of both, and the address is named as what to mend."""
-    kafka.produce(values(40))
+    kafka.fill(40)
     flow.refresh()
-    cluster_id = read_position(bronze(flow)).cluster_id
+    cluster_id = read_position(flow.bronze()).cluster_id
     plant(flow, cluster_id="a-cluster-of-before")
-    error = refused(flow, ClusterChanged, accept_loss=True)
+    error = flow.refused(ClusterChanged, accept_loss=True)
     assert (
         error.summary == f"Topic {flow.source.topic.name} is not the one Bronze was filled from: it lies in "
         "another Kafka cluster."
@@ -188,11 +168,11 @@ def test_other_cluster_is_refused(flow, kafka):
 
 def refresh_and_restore(own_broker, flow, kafka, backup):
     """Refresh 80 records, and bring the broker back to a backup that has 50 of them."""
-    kafka.produce(values(50))
+    kafka.fill(50)
     own_broker.stop()
     own_broker.save(backup)
     own_broker.start()
-    kafka.produce(values(30))
+    kafka.fill(30)
     flow.refresh()
     own_broker.stop()
     own_broker.restore(backup)
@@ -206,7 +186,7 @@ def test_topic_restored_from_a_backup_is_truncated(own_broker, flow_factory, kaf
     kafka = kafka_of(flow)
     refresh_and_restore(own_broker, flow, kafka, tmp_path / "backup")
 
-    error = refused(flow, TopicTruncated, accept_loss=True)
+    error = flow.refused(TopicTruncated, accept_loss=True)
 
     assert error.summary == f"Topic {flow.source.topic.name} ends before the records that Bronze has of it."
     assert (error.found, error.expected) == ("partition 0 ends at offset 50", "offset 80 of partition 0")
@@ -223,9 +203,9 @@ def test_topic_that_lost_records_and_got_as_many_others_is_truncated(own_broker,
     flow = flow_factory("github_events", own_broker.connection)
     kafka = kafka_of(flow)
     refresh_and_restore(own_broker, flow, kafka, tmp_path / "backup")
-    kafka.produce(values(60, b"other"))
+    kafka.fill(60, b"other")
 
-    error = refused(flow, TopicTruncated, accept_loss=True)
+    error = flow.refused(TopicTruncated, accept_loss=True)
 
     assert error.summary == f"Topic {flow.source.topic.name} has another record in a place that Bronze has read."
     assert error.found == "another record at offset 79 of partition 0"
@@ -234,11 +214,11 @@ def test_topic_that_lost_records_and_got_as_many_others_is_truncated(own_broker,
 
 def test_other_record_in_the_last_place_is_refused(flow, kafka):
     """A record that is not the one Bronze has in its place is refused, with the way to begin anew."""
-    kafka.produce(values(40))
+    kafka.fill(40)
     flow.refresh()
     plant(flow, last={0: (39, "another")})
-    kafka.produce(values(10))
-    error = refused(flow, TopicTruncated)
+    kafka.fill(10)
+    error = flow.refused(TopicTruncated)
     assert error.found == "another record at offset 39 of partition 0"
     assert "which of those were missed can't be told" in error.meaning
     assert anew(flow) in error.remedy
@@ -246,29 +226,30 @@ def test_other_record_in_the_last_place_is_refused(flow, kafka):
 
 def test_last_record_may_be_deleted(flow, kafka):
     """Where retention took the last record that Bronze has, and no other, reading goes on."""
-    kafka.produce(values(40))
+    kafka.fill(40)
     flow.refresh()
     before = flow.records()
     kafka.delete_before({0: 40})
-    kafka.produce(values(10))
+    kafka.fill(10)
     flow.refresh()
     assert flow.records() == before + kafka.records()
 
 
 def test_added_partitions_are_read_from_their_beginning(flow, kafka):
     """Partitions that a topic gets later are read whole, those before go on."""
-    kafka.produce(values(40))
+    kafka.fill(40)
     flow.refresh()
     kafka.add_partitions(6)
-    kafka.produce([*values(10), *({"value": b"new", "partition": 5, "key": b"k"} for _ in range(10))])
+    kafka.fill(10)
+    kafka.produce({"value": b"new", "partition": 5, "key": b"k"} for _ in range(10))
     flow.refresh()
     assert flow.records() == kafka.records()
 
 
 def test_topic_never_read_begins_with_what_it_holds(flow, kafka):
     """Where Bronze has nothing yet, records that are gone were never promised."""
-    kafka.produce(values(40))
+    kafka.fill(40)
     kafka.delete_before({0: 30})
     flow.refresh()
     assert flow.records() == kafka.records()
-    assert accepted_losses(bronze(flow)) == []
+    assert accepted_losses(flow.bronze()) == []

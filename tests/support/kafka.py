@@ -17,7 +17,14 @@ from typing import Any
 
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    ResourceType,
+)
 
 from streaming_assets.contract import Topic
 from streaming_assets.kafka.broker import connect
@@ -28,6 +35,15 @@ from streaming_assets.settings import load_settings
 
 Record = tuple[int, int, bytes | None, bytes | None]
 """Partition, offset, key, value."""
+
+COMPACTED = {
+    "cleanup.policy": "compact",
+    "segment.ms": "100",
+    "min.cleanable.dirty.ratio": "0.001",
+    "max.compaction.lag.ms": "100",
+    "delete.retention.ms": "100",
+}
+"""Topic settings with which Kafka compacts everything but the segment it writes to as soon as its cleaner looks."""
 
 
 class Kafka:
@@ -48,6 +64,10 @@ class Kafka:
             producer.poll(0)
         assert producer.flush(60) == 0
 
+    def fill(self, count: int, tag: bytes = b"record") -> None:
+        """Write records that fit no schema to partition 0, for tests to which only Bronze matters."""
+        self.produce({"value": b"%s-%d" % (tag, number)} for number in range(count))
+
     def transact(self, *transactions: tuple[int, bool]) -> None:
         """Write transactions to partition 0: each a number of records, and whether it is committed."""
         end = topic_state(self.connection, self.topic.name).high[0] + sum(count + 1 for count, _ in transactions)
@@ -67,6 +87,28 @@ class Kafka:
         places = [TopicPartition(self.topic.name, partition, offset) for partition, offset in offsets.items()]
         for deleted in self.admin.delete_records(places).values():
             deleted.result(30)
+
+    def compact(self) -> None:
+        """Have the topic compacted from now on, by a cleaner that looks every tenth of a second."""
+        (node,) = self.admin.list_topics(timeout=30).brokers
+        self._configure(ResourceType.BROKER, str(node), {"log.cleaner.backoff.ms": "100"})
+        self._configure(ResourceType.TOPIC, self.topic.name, COMPACTED)
+
+    def _configure(self, kind: ResourceType, name: str, values: Mapping[str, str]) -> None:
+        entries = [
+            ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in values.items()
+        ]
+        resource = ConfigResource(kind, name, incremental_configs=entries)
+        self.admin.incremental_alter_configs([resource])[resource].result(30)
+
+    def wait_until_compacted(self, most: int) -> Counter[Record]:
+        """Wait until a plain reader finds no more than so many records; return those."""
+        deadline = time.monotonic() + 120
+        while len(found := self.records()) > most:
+            assert time.monotonic() < deadline
+            self.produce([{"key": b"roll", "value": b"a new segment"}])
+            time.sleep(0.3)
+        return found
 
     def recreate(self) -> None:
         """Delete the topic and create it again."""
