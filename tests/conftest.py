@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -53,7 +54,7 @@ def broker(tmp_path_factory):
         yield connection
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def topic_factory(broker):
     """Creates topics of names never used before, from the attributes of `Topic`."""
 
@@ -285,3 +286,24 @@ def command_line(broker, new_command_line, tmp_path) -> CommandLine:
     """The command line in an empty folder, with the session's broker and without any topic of a source."""
     _delete_topics(broker)
     return new_command_line(tmp_path, STREAMING_ASSETS_KAFKA_BOOTSTRAP_SERVERS=broker.bootstrap_servers)
+
+
+@pytest.fixture(scope="module")
+def filled_once(broker, delete_topics, new_command_line, tmp_path_factory) -> CommandLine:
+    """A command line that the tests of a module fill once, without any topic of a source; they work in copies of it."""
+    delete_topics()
+    variables = {"STREAMING_ASSETS_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers}
+    return new_command_line(tmp_path_factory.mktemp("filled"), **variables)
+
+
+@pytest.fixture
+def copy_of(new_command_line, tmp_path) -> Callable[[CommandLine], CommandLine]:
+    """Makes a command line in a copy of another one's folder, over the same topics."""
+
+    def copy(line: CommandLine) -> CommandLine:
+        folder = tmp_path / "copy"
+        shutil.copytree(line.folder, folder)
+        variables = {name: value.replace(str(line.folder), str(folder)) for name, value in line.environment.items()}
+        return new_command_line(folder, **variables)
+
+    return copy

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 from deltalake import DeltaTable
 
@@ -14,25 +12,20 @@ SOURCE = "user_interactions"
 
 
 @pytest.fixture(scope="module")
-def refreshed(broker, delete_topics, new_command_line, tmp_path_factory):
+def refreshed(filled_once):
     """A command line with tables that three refreshes have filled."""
-    delete_topics()
-    folder = tmp_path_factory.mktemp("refreshed")
-    line = new_command_line(folder, STREAMING_ASSETS_KAFKA_BOOTSTRAP_SERVERS=broker.bootstrap_servers)
     for number in range(3):
-        file = folder / f"{number}.ndjson"
+        file = filled_once.folder / f"{number}.ndjson"
         file.write_bytes(EVENT % (number, number))
-        line.ok("produce", SOURCE, "--replay", file)
-        line.ok("refresh", SOURCE)
-    return line
+        filled_once.ok("produce", SOURCE, "--replay", file)
+        filled_once.ok("refresh", SOURCE)
+    return filled_once
 
 
 @pytest.fixture
-def filled(refreshed, new_command_line, tmp_path):
-    """The same with tables of its own, over the same topic."""
-    line = new_command_line(tmp_path / "filled", **refreshed.environment)
-    shutil.copytree(refreshed.folder, line.folder)
-    return line
+def filled(refreshed, copy_of):
+    """The same with tables of its own."""
+    return copy_of(refreshed)
 
 
 def files(line, table):

@@ -58,16 +58,21 @@ ORDERS = [
 ]
 
 
-@pytest.fixture
-def shop(command_line, topic_factory):
+@pytest.fixture(scope="module")
+def ordered(filled_once, topic_factory):
     """The command line with nine orders in the tables, three of them of the shop `South`."""
-    topic = topic_factory()
-    command_line.install("orders", PLUGIN.replace("TOPIC", topic.name))
-    recorded = command_line.folder / "recorded.ndjson"
+    filled_once.install("orders", PLUGIN.replace("TOPIC", topic_factory().name))
+    recorded = filled_once.folder / "recorded.ndjson"
     recorded.write_bytes(b"\n".join([*ORDERS, b"rubbish"]))
-    command_line.ok("produce", "orders", "--replay", recorded)
-    command_line.ok("refresh", "orders")
-    return command_line
+    filled_once.ok("produce", "orders", "--replay", recorded)
+    filled_once.ok("refresh", "orders")
+    return filled_once
+
+
+@pytest.fixture
+def shop(ordered, copy_of):
+    """The same with a plugin and tables of its own."""
+    return copy_of(ordered)
 
 
 def change(line, *replacements):
