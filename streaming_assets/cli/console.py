@@ -71,7 +71,7 @@ def print_table(headings: Iterable[str], records: Iterable[Iterable[object]], *,
     """Write a table; numbers stand to the right, and what the first column names is not wrapped."""
     if title is not None:
         out.print(title, style="bold", highlight=False, soft_wrap=True)  # a table's own is wrapped to its width
-    table = Table(header_style="bold", box=box.SIMPLE_HEAD)
+    table = Table(header_style="bold", box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     rows = [list(record) for record in records]
     for index, heading in enumerate(headings):
         numeric = bool(rows) and all(isinstance(row[index], int | float | None) for row in rows)
@@ -105,6 +105,11 @@ def size(count: int | None) -> str | None:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= _STEP
     return f"{amount:.1f} {_UNITS[-1]}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number of things, such as `1 record` or `2,000 records`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def age(moment: datetime | None) -> str | None:

@@ -33,8 +33,8 @@ def select(reason: str | None, since: datetime | None) -> Selection:
     return Selection(reason=reason, since=since)
 
 
-def nothing_to_replay(source: EventSource, selection: Selection, lake: Path) -> QuarantineError:
-    """Return the error of a replay that found nothing to do.
+def nothing_to_replay(source: EventSource, selection: Selection, lake: Path) -> str:
+    """Return what to tell of a replay that found nothing to do: it is no fault.
 
     Raises:
         TableError: Quarantine can't be read.
@@ -43,13 +43,8 @@ def nothing_to_replay(source: EventSource, selection: Selection, lake: Path) -> 
     reasons: dict[str, int] = {}
     for group in state.groups:
         reasons[group.reason] = reasons.get(group.reason, 0) + group.records
-    told = ", ".join(f"{records:,} {reason}" for reason, records in reasons.items())
+    there = ", ".join(f"{records:,} {reason}" for reason, records in reasons.items())
     wanted = [f"for {selection.reason}"] if selection.reason else []
     wanted += [f"read from Kafka since {selection.since.isoformat(timespec='seconds')}"] if selection.since else []
-    return QuarantineError(
-        f"There is nothing to replay for {source.name}.",
-        found=told or "no record in quarantine",
-        expected=", ".join(["a record in quarantine", *wanted]),
-        meaning="no table was changed",
-        remedy="ask for a reason or a time that is there, or for none" if told else None,
-    )
+    found = f"no record {' '.join(wanted)} is in quarantine, but {there}" if there else "quarantine is empty"
+    return f"There is nothing to replay for {source.name}: {found}."

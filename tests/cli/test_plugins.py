@@ -39,10 +39,13 @@ def with_broken_plugins(offline):
 
 
 def test_list_shows_the_sources(offline):
-    """Sources are listed with title, topic and Gold tables, as a table and as JSON."""
+    """Sources are listed with title, topic and Gold tables, whose names no line breaks, and as JSON."""
     shown = offline.ok("plugins", "list")
     listed = offline.json("plugins", "list")
     assert [name for name in HEALTHY if name not in shown] == []
+    gold = [name for source in listed["sources"] for name in source["gold"]]
+    assert [name for name in gold if name not in shown.replace(",", " ").split()] == []
+    assert max(map(len, shown.splitlines())) <= 80
     assert [(source["name"], source["topic"]) for source in listed["sources"]] == [
         ("github_events", "logs_raw"),
         ("user_interactions", "user_interactions"),

@@ -38,18 +38,15 @@ def test_an_unknown_reason_offers_the_vocabulary():
 
 
 def test_nothing_to_replay_tells_what_there_is(make_lab):
-    """The error names what was asked for, and what is in quarantine instead."""
+    """It is told what was asked for, and what is in quarantine instead, by reason."""
     lab = make_lab()
-    assert nothing_to_replay(lab.source, Selection(), lab.lake).found == "no record in quarantine"
+    empty = nothing_to_replay(lab.source, Selection(), lab.lake)
+    assert empty == f"There is nothing to replay for {lab.source.name}: quarantine is empty."
     at = "2026-03-01T11:00:00Z"
     lab.bronze(b"x", b"y", {"kind": "view"}, {"at": at, "kind": None}, {"at": at})
     lab.refine()
 
-    error = nothing_to_replay(lab.source, Selection(reason="not_utf8", since=NOON), lab.lake)
+    told = nothing_to_replay(lab.source, Selection(reason="not_utf8", since=NOON), lab.lake)
 
-    assert error.parts() == [
-        ("Found", "2 not_json, 2 missing_field, 1 null_field"),
-        ("Expected", "a record in quarantine, for not_utf8, read from Kafka since 2026-03-01T12:00:00+00:00"),
-        ("For the data", "no table was changed"),
-        ("What to do", "ask for a reason or a time that is there, or for none"),
-    ]
+    assert "no record for not_utf8 read from Kafka since 2026-03-01T12:00:00+00:00 is in quarantine" in told
+    assert told.endswith("but 2 not_json, 2 missing_field, 1 null_field.")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from rich.table import Table
 from rich.text import Text
 
 from streaming_assets.cli.console import err, out, print_error, print_json, print_table
+from streaming_assets.contract import EventSource
 from streaming_assets.errors import InvalidDefinition
 from streaming_assets.registry import BrokenPlugin, Registry, load_sources
 from streaming_assets.settings import load_settings
@@ -16,18 +18,22 @@ def plugins_list(*, as_json: bool) -> None:
     if as_json:
         print_json({"sources": _sources(registry), "broken": [_broken(plugin) for plugin in registry.broken]})
         return
-    print_table(
-        ("source", "title", "topic", "gold tables"),
-        (
-            (source.name, source.title, source.topic.name, ", ".join(table.name for table in source.gold))
-            for source in registry.sources.values()
-        ),
-    )
+    for source in registry.sources.values():
+        _print_source(source)
     if registry.broken:
         print_table(
             ("left out", "when", "why"),
             ((plugin.name, plugin.moment, plugin.error.summary) for plugin in registry.broken),
         )
+
+
+def _print_source(source: EventSource) -> None:
+    """Write a source as lines, as its names are as long as they are, and can't be broken."""
+    out.print(Text.assemble((source.name, "bold"), f"  {source.title}"), soft_wrap=True)
+    lines = Table.grid(padding=(0, 2))
+    lines.add_row("  topic", source.topic.name)
+    lines.add_row("  gold tables", ", ".join(table.name for table in source.gold))
+    out.print(lines)
 
 
 def plugins_check(name: str | None, *, as_json: bool) -> bool:

@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from streaming_assets.cli.console import age, out, print_json, print_note, print_table
+from rich.padding import Padding
+from rich.text import Text
+
+from streaming_assets.cli.console import age, counted, out, print_json, print_note
 from streaming_assets.cli.context import sources
 from streaming_assets.layers.quarantine import Group, QuarantineState, quarantine_state
 from streaming_assets.settings import load_settings
 
 _LONGEST = 200
 """Bytes of a value that are shown."""
+_INDENT = (0, 0, 0, 2)
 
 
 def quarantine(names: Sequence[str], *, raw: bool, as_json: bool) -> None:
@@ -37,27 +41,23 @@ def quarantine(names: Sequence[str], *, raw: bool, as_json: bool) -> None:
 
 
 def _print(state: QuarantineState, *, raw: bool) -> None:
+    """Write each group as lines: what a record is refused for, and the record, are too long for columns."""
     left = f", {state.released:,} released, {state.duplicates:,} of them as duplicates" if state.released else ""
-    title = f"{state.source}: {state.records:,} in quarantine{left}"
-    if not state.groups:
-        out.print(title, style="bold", highlight=False, soft_wrap=True)
-        return
-    print_table(
-        ("reason", "field", "records", "newest", "record", "detail", *(("value",) if raw else ())),
-        (
-            (
-                group.reason,
-                group.field,
-                group.records,
-                age(group.newest.ingested_at),
-                f"{group.newest.partition}-{group.newest.offset}",
-                _printable(group.newest.detail),
-                *((_value(group),) if raw else ()),
-            )
-            for group in state.groups
-        ),
-        title=title,
-    )
+    out.print(f"{state.source}: {state.records:,} in quarantine{left}", style="bold", highlight=False, soft_wrap=True)
+    for group in state.groups:
+        newest = group.newest
+        where = f" at {group.field}" if group.field else ""
+        place = f"partition {newest.partition}, offset {newest.offset}, read {age(newest.ingested_at)}"
+        out.print()
+        out.print(
+            Text.assemble((group.reason, "yellow"), f"{where}: {counted(group.records, 'record')}"), soft_wrap=True
+        )
+        out.print(Padding(Text(f"newest: {place}"), _INDENT))
+        out.print(Padding(Text(_printable(newest.detail)), _INDENT))
+        if raw:  # in one line, however wide, so that it can be copied
+            out.print(Text(_value(group) or "(no value)"), soft_wrap=True)
+    if state.groups:
+        out.print()
 
 
 def _value(group: Group) -> str | None:

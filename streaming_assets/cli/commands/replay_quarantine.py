@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from streaming_assets.cli.console import err, print_json, print_note, print_table
+from streaming_assets.cli.console import counted, err, out, print_json, print_note, print_table
 from streaming_assets.cli.context import sources
 from streaming_assets.contract import EventSource
 from streaming_assets.engines.factory import make_engine
@@ -47,19 +47,19 @@ def replay_quarantine(name: str, *, reason: str | None, since: datetime | None, 
     """Replay what is in a source's quarantine and say what became of it.
 
     Raises:
-        QuarantineError: There is no such reason, or nothing to replay and nothing to finish.
+        QuarantineError: There is no such reason.
         StreamingAssetsError: The source is unknown, or what went wrong; what was committed before stays.
     """
     selection = select(reason, since)
     settings = load_settings()
     source = sources(settings).get(name)
     summary = _replay(source, settings, selection)
-    if not summary.records and not summary.gold:
-        raise nothing_to_replay(source, selection, settings.lake_path)
     if as_json:
         print_json(vars(summary))
-    else:
+    elif summary.records or summary.gold:
         _print(summary)
+    else:
+        out.print(nothing_to_replay(source, selection, settings.lake_path), highlight=False, soft_wrap=True)
 
 
 def _replay(source: EventSource, settings: Settings, selection: Selection) -> ReplaySummary:
@@ -96,6 +96,11 @@ def _print(summary: ReplaySummary) -> None:
         title="Replayed",
     )
     if summary.changed:
-        print_note(f"{summary.changed:,} records now do not fit for another reason, or with another detail")
+        print_note(
+            f"refused for another reason, or with another detail, than before: {counted(summary.changed, 'record')}"
+        )
     if summary.quarantined:
-        print_note(f"`streaming-assets tables --quarantine {summary.source}` tells why the others do not fit")
+        print_note(
+            f"still in quarantine: {counted(summary.quarantined, 'record')}; "
+            f"`streaming-assets tables --quarantine {summary.source}` tells why"
+        )
