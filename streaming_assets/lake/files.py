@@ -30,6 +30,10 @@ class DataFile:
     nulls: Mapping[str, int | None] = field(default_factory=dict)
     """Number of nulls in each column that has statistics."""
 
+    def may_hold(self, column: str, low: Any, high: Any) -> bool:
+        """Tell whether values from `low` to `high` may be in a column; without statistics of it they always may."""
+        return bool(self.low.get(column, low) <= high and self.high.get(column, high) >= low)
+
 
 def data_file(root: Path, row: Mapping[str, Any]) -> DataFile:
     """Return the file of one `add` action, flattened as deltalake gives it; `root` is the table's folder."""

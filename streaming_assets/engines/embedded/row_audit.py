@@ -67,7 +67,7 @@ class RowAuditor:
         connection = self.refiner.connection
         low, high = connection.sql("SELECT min(_sa_offset), max(_sa_offset) FROM parsed").fetchall()[0]
         # By offset and not by batch, as a replay brings records to Silver in a later batch.
-        near = [file.path for file in files if low is not None and _overlaps(file, low, high)]
+        near = [file.path for file in files if low is not None and file.may_hold("offset", low, high)]
         if not near:
             return 0
         connection.execute(
@@ -114,10 +114,6 @@ def _quarantine_differences(part: Slice) -> str:
             SELECT NULL, NULL, {_RAW} FROM {bronze} SEMI JOIN stored_quarantine USING ({PLACE})
         )
         """
-
-
-def _overlaps(file: DataFile, low: int, high: int) -> bool:
-    return bool(file.low.get("offset", low) <= high and file.high.get("offset", high) >= low)
 
 
 def _files(table: LakeTable | None) -> Sequence[DataFile]:

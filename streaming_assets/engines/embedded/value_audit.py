@@ -22,7 +22,7 @@ def audit_values(connection: duckdb.DuckDBPyConnection, files: Sequence[DataFile
     if not records.num_rows:
         return ValueAudit()
     low, high = (pc.min_max(records["offset"])[side].as_py() for side in ("min", "max"))
-    near = [each.path for each in files if each.low.get("offset", low) <= high and each.high.get("offset", high) >= low]
+    near = [file.path for file in files if file.may_hold("offset", low, high)]
     if not near:
         return ValueAudit()
     connection.register("records", records)
