@@ -214,6 +214,10 @@ class FileDamaged(TableError):
     """A data file of a table is gone, or is not what was written."""
 
 
+class VersionVacuumed(TableError):
+    """A version of a table lost files to a vacuum while it was read; the newest version is whole."""
+
+
 class TableBehind(TableError):
     """A table has lost commits that the tables computed from it contain."""
 

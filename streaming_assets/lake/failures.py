@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
+from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from streaming_assets.errors import ConcurrentWrite, FileDamaged, StorageRefused, TableError
+from streaming_assets.errors import ConcurrentWrite, FileDamaged, StorageRefused, TableError, VersionVacuumed
 from streaming_assets.lake.damage import damage
 from streaming_assets.lake.layout import TableId
 from streaming_assets.lake.remedies import recompute, refresh
 
 _REFUSALS = {code: os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)}
 """What the operating system says where storage takes no more; Rust's libraries pass its words on."""
+
+_FILE = re.compile(r"""(?P<name>part-[^/\s"']+[.]parquet)""")
+"""A data file in the text of an error."""
 
 _UNREADABLE = ("Parquet error", "not found", "No such file")
 """What is in the text of errors about a data file that is gone or damaged."""
@@ -32,6 +37,8 @@ def table_errors(table: TableId, path: Path) -> Iterator[None]:
         ConcurrentWrite: Another writer committed first.
         StorageRefused: The storage is full, or read-only.
         LogDamaged: The table's log is damaged.
+        FileDamaged: A data file is gone or damaged.
+        VersionVacuumed: A version of the table lost files while it was read.
         TableError: Anything else.
         TableNotFoundError: There is no table; whoever opens it decides what that means.
     """
@@ -60,7 +67,7 @@ def _explained(table: TableId, path: Path, error: Exception) -> TableError | Con
             remedy="run the refresh again: it starts from what the table contains now",
         )
     if any(text in str(error) for text in _UNREADABLE):
-        return file_damaged(table, path, found)
+        return unreadable_file(table, path, str(error))
     return TableError(
         f"Table {table.name} can't be read or written.",
         found=found,
@@ -69,14 +76,43 @@ def _explained(table: TableId, path: Path, error: Exception) -> TableError | Con
     )
 
 
-def file_damaged(table: TableId, path: Path, found: str) -> FileDamaged:
-    """Return the error about a data file of a table that is gone, or is not what was written."""
+def unreadable_file(table: TableId, path: Path, text: str) -> FileDamaged | VersionVacuumed:
+    """Return the error about a data file of a table that is gone, or is not what was written.
+
+    Args:
+        table: The table.
+        path: Its folder.
+        text: What reading raised; it names the file.
+    """
+    found = next(iter(text.strip().splitlines()), "")
+    file = _FILE.search(text)
+    if file is not None and not _is_needed(path, file["name"]):
+        return _vacuumed(table, found)
     return FileDamaged(
         f"A data file of table {table.name} is gone or damaged.",
         found=found,
         expected="the data files that the table's log names, as they were written",
         meaning="its rows can't be read; nothing that needs them was written, and what was committed before stays",
         remedy=f"bring the file back from a backup and run {refresh(table)}; or, {recompute(table, path)}",
+    )
+
+
+def _is_needed(path: Path, name: str) -> bool:
+    """Tell whether the newest version of a table names a data file."""
+    try:
+        return any(uri.endswith(f"/{name}") for uri in DeltaTable(str(path)).file_uris())
+    except DeltaError:
+        return True
+
+
+def _vacuumed(table: TableId, found: str) -> VersionVacuumed:
+    return VersionVacuumed(
+        f"Table {table.name} was read for longer than the files of an old version are kept.",
+        found=found,
+        expected="the files of the version that was opened, for as long as it is read",
+        meaning="the table is whole, as its newest version does not need the file; nothing was written",
+        remedy="run the command again, which reads the newest version; where it takes that long each time, set "
+        "STREAMING_ASSETS_VACUUM_RETENTION_HOURS to more hours, and let nobody else vacuum with fewer",
     )
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
 from streaming_assets.contract import EventSource
-from streaming_assets.errors import TableError
+from streaming_assets.errors import TableError, VersionVacuumed
 from streaming_assets.lake.columns import other_columns, wrong_columns
 from streaming_assets.lake.definition import present_definition
 from streaming_assets.lake.failures import table_errors
@@ -21,6 +23,8 @@ _CHECKPOINT_INTERVAL = 10
 """Commits from one checkpoint to the next: whoever opens the table reads the entries after it one by one."""
 
 _UNREADABLE_FEATURES = frozenset({"deletionVectors", "columnMapping"})
+
+Result = TypeVar("Result")
 
 
 def open_table(table: TableId, lake: Path) -> LakeTable | None:
@@ -39,6 +43,26 @@ def open_table(table: TableId, lake: Path) -> LakeTable | None:
         return None
     _check_features(opened)
     return opened
+
+
+def read_newest(table: TableId, lake: Path, read: Callable[[LakeTable | None], Result]) -> Result:
+    """Read the newest version of a table; where that loses files to a vacuum meanwhile, read the then newest one.
+
+    For those who read without the source's lock, under which vacuums are.
+
+    Args:
+        table: The table.
+        lake: Folder of the tables.
+        read: Reads what it is given, None if there is no such table; it may be called twice.
+
+    Raises:
+        VersionVacuumed: That happened again.
+        TableError: The table can't be read.
+    """
+    try:
+        return read(open_table(table, lake))
+    except VersionVacuumed:
+        return read(open_table(table, lake))
 
 
 def open_ours(table: TableId, lake: Path) -> LakeTable | None:

@@ -18,7 +18,7 @@ from streaming_assets.contract import Chart, EventSource, GoldTable
 from streaming_assets.errors import TableError
 from streaming_assets.lake.chart_sql import MAX_SERIES, OTHERS, Query, coarser, floor, newest_sql, time_column
 from streaming_assets.lake.layout import Layer, TableId, bronze, gold
-from streaming_assets.lake.opening import open_table
+from streaming_assets.lake.opening import read_newest
 from streaming_assets.lake.positions import START, Position, read_position
 from streaming_assets.lake.tables import LakeTable
 from streaming_assets.windows import window_length
@@ -86,12 +86,15 @@ def table_summary(source: EventSource, table: GoldTable | Layer, lake: Path) -> 
     found = table_id(source, table)
     time = time_column(table) if isinstance(table, GoldTable) else None
     window = _window(table) if isinstance(table, GoldTable) else None
-    with _read_errors(found):
-        opened = open_table(found, lake)
+
+    def summary(opened: LakeTable | None) -> TableSummary | None:
         if opened is None:
             return None
         newest = opened.query(newest_sql(time)).column("newest")[0].as_py() if time is not None else None
         return TableSummary(found, opened.rows(), opened.version, opened.last_commit(), newest, window)
+
+    with _read_errors(found):
+        return read_newest(found, lake, summary)
 
 
 def read_chart(  # noqa: PLR0913 - the place of the table, and the viewer's wishes by name
@@ -118,18 +121,7 @@ def read_chart(  # noqa: PLR0913 - the place of the table, and the viewer's wish
     """
     query = Query(table, chart, since, limit or chart.limit)
     with _read_errors(gold(source, table)):
-        opened = open_table(gold(source, table), lake)
-        if opened is None:
-            return None
-        window = _window(table)
-        step = None
-        if query.over_time and chart.aggregate is not None:
-            step = _step(opened, query, window)
-            if since is not None:
-                # The first step is shown whole, or else it would look like a slow one.
-                query = replace(query, since=floor(since, step) - timedelta(microseconds=1))
-        along_windows = query.over_time and chart.x == time_column(table)
-        return _chart_rows(opened.query(query.sql(step)), step or (window if along_windows else None))
+        return read_newest(gold(source, table), lake, lambda opened: _answer(opened, query) if opened else None)
 
 
 def source_position(source: EventSource, lake: Path) -> Position:
@@ -139,8 +131,20 @@ def source_position(source: EventSource, lake: Path) -> Position:
         TableError: The table can't be read.
     """
     with _read_errors(bronze(source)):
-        opened = open_table(bronze(source), lake)
-        return START if opened is None else read_position(opened)
+        return read_newest(bronze(source), lake, lambda opened: read_position(opened) if opened else START)
+
+
+def _answer(opened: LakeTable, query: Query) -> ChartRows:
+    table, chart, since = query.table, query.chart, query.since
+    window = _window(table)
+    step = None
+    if query.over_time and chart.aggregate is not None:
+        step = _step(opened, query, window)
+        if since is not None:
+            # The first step is shown whole, or else it would look like a slow one.
+            query = replace(query, since=floor(since, step) - timedelta(microseconds=1))
+    along_windows = query.over_time and chart.x == time_column(table)
+    return _chart_rows(opened.query(query.sql(step)), step or (window if along_windows else None))
 
 
 def _window(table: GoldTable) -> timedelta | None:

@@ -10,7 +10,8 @@ from typing import Any
 from streaming_assets.contract import EventSource
 from streaming_assets.fitting import shown_detail
 from streaming_assets.lake import layout
-from streaming_assets.lake.opening import open_table
+from streaming_assets.lake.opening import read_newest
+from streaming_assets.lake.tables import LakeTable
 
 _TOTALS = "SELECT count(released_batch) AS released, count(duplicate_of) AS duplicates FROM t"
 
@@ -81,7 +82,10 @@ def quarantine_state(source: EventSource, lake: Path, *, raw: bool = False) -> Q
     Raises:
         TableError: It can't be read.
     """
-    quarantine = open_table(layout.quarantine(source), lake)
+    return read_newest(layout.quarantine(source), lake, lambda quarantine: _state(source, quarantine, raw=raw))
+
+
+def _state(source: EventSource, quarantine: LakeTable | None, *, raw: bool) -> QuarantineState:
     if quarantine is None:
         return QuarantineState(source=source.name, records=0, released=0, duplicates=0, groups=())
     totals = quarantine.query(_TOTALS).to_pylist()[0]

@@ -9,7 +9,8 @@ from pathlib import Path
 from streaming_assets.contract import EventSource
 from streaming_assets.lake import layout
 from streaming_assets.lake.layout import TableId
-from streaming_assets.lake.opening import open_table
+from streaming_assets.lake.opening import read_newest
+from streaming_assets.lake.tables import LakeTable
 from streaming_assets.layers.outdated import outdated_tables
 
 
@@ -45,7 +46,10 @@ def table_state(table: TableId, lake: Path) -> TableState:
     Raises:
         TableError: It can't be read.
     """
-    opened = open_table(table, lake)
+    return read_newest(table, lake, lambda opened: _state(table, opened))
+
+
+def _state(table: TableId, opened: LakeTable | None) -> TableState:
     if opened is None:
         return TableState(table)
     files = opened.files()

@@ -15,7 +15,7 @@ from streaming_assets.contract import EventSource
 from streaming_assets.engines.embedded.duck import first_line
 from streaming_assets.errors import EngineError, TableError
 from streaming_assets.lake import layout
-from streaming_assets.lake.failures import file_damaged, storage_refused
+from streaming_assets.lake.failures import storage_refused, unreadable_file
 
 _FILE = re.compile(r"""["'](?P<path>[^"']+[.]parquet)["']""")
 _FULL = os.strerror(errno.ENOSPC)
@@ -28,6 +28,7 @@ def explained(source: EventSource) -> Iterator[None]:
     Raises:
         EngineError: Memory or disk space ran out.
         FileDamaged: A data file is missing or damaged.
+        VersionVacuumed: A version of a table lost files while it was read.
         StorageRefused: The tables' storage is full or read-only.
         TableError: Anything else.
     """
@@ -62,7 +63,7 @@ def _unreadable(source: EventSource, error: Exception) -> TableError:
     for table in layout.tables_of(source) if told else ():
         before, found, _ = told["path"].partition(f"/{table.path(Path()).as_posix()}/") if told else ("", "", "")
         if found:
-            return file_damaged(table, table.path(Path(before)), first_line(error))
+            return unreadable_file(table, table.path(Path(before)), str(error))
     return TableError(
         f"A table of {source.name} can't be read.",
         found=first_line(error),
