@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -38,7 +39,7 @@ def plan_reading(spans: OffsetSpans, state: TopicState, share: float) -> Reading
     Args:
         spans: The range.
         state: What the topic holds.
-        share: Share of the range that is read, in runs of 10,000 offsets, always the same ones.
+        share: Share of the range that is read, in runs of 10,000 offsets, always the same ones; one run at least.
     """
     held = {
         one: (max(start, state.low.get(one, end)), min(end, state.high.get(one, 0)))
@@ -46,7 +47,8 @@ def plan_reading(spans: OffsetSpans, state: TopicState, share: float) -> Reading
     }
     gone = sum(end - start for start, end in spans.values()) - sum(max(0, end - start) for start, end in held.values())
     left_out = (f"left out: {gone:,} offsets that the topic no longer retains",) if gone else ()
-    return Reading({one: list(_chosen(one, *span, share)) for one, span in held.items()}, left_out)
+    chosen = {one: list(_chosen(one, *span, share)) for one, span in held.items()}
+    return Reading(chosen if any(chosen.values()) else _first(held), left_out)
 
 
 def compare_bytes(source: EventSource, engine: Engine, reading: Reading, asked: Asked) -> Finding:
@@ -66,6 +68,12 @@ def _chosen(partition: int, start: int, end: int, share: float) -> Iterator[tupl
         digest = hashlib.md5(f"{partition}/{chunk}".encode(), usedforsecurity=False).digest()
         if share >= 1 or int.from_bytes(digest[:8], "big") % _HASHED < share * _HASHED:
             yield max(start, chunk * _CHUNK), min(end, (chunk + 1) * _CHUNK)
+
+
+def _first(held: OffsetSpans) -> RangesByPartition:
+    """Return one run of a range: a sample that has none would compare nothing."""
+    some = ((one, start, min(end, start + _CHUNK)) for one, (start, end) in held.items() if start < end)
+    return {one: [(start, end)] for one, start, end in itertools.islice(some, 1)}
 
 
 def _sum(one: ValueAudit, other: ValueAudit) -> ValueAudit:

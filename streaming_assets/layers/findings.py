@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from streaming_assets.contract import GoldTable
 from streaming_assets.engines.audits import Audit, GoldAudit, OffsetAudit, RowAudit, ValueAudit
@@ -124,7 +124,9 @@ def event_id_unique(audit: Audit) -> Finding:
     An event is told from others by its id and its time. A source that gives one id to events of different times
     keeps all of them, and is told so by this check.
     """
-    found = f"{audit.repeated_events:,} events and {audit.repeated_ids:,} ids more than once"
+    counts = {"event": audit.repeated_events, "id": audit.repeated_ids}
+    wrong = [f"{count:,} {what}{'' if count == 1 else 's'}" for what, count in counts.items() if count]
+    found = f"{' and '.join(wrong)} more than once" if wrong else "each event once"
     numbers = {"repeated_events": audit.repeated_events, "repeated_ids": audit.repeated_ids}
     passed = audit.repeated_events == audit.repeated_ids == 0
     return Finding("event_id_unique", "silver", passed, found, numbers=numbers)
@@ -179,3 +181,9 @@ def outdated(table: str, remedy: str) -> Finding:
     """The table has rows of another definition than the present one, so they can't be compared with it."""
     note = f"computed by another definition than the present one; {remedy}"
     return Finding("equals_recompute", table, passed=True, found="outdated, not compared", notes=(note,))
+
+
+def none_sampled(finding: Finding) -> Finding:
+    """Return the finding of a table of which the sample has no row, with a note that says so."""
+    note = "nothing was compared: none of its windows or keys is in the sample"
+    return replace(finding, notes=(*finding.notes, note))

@@ -90,7 +90,7 @@ def settle(gaps: Gaps, position: Position, losses: Iterable[AcceptedLoss], asked
 def state_of(asked: Asked, position: Position) -> TopicState | str:
     """Return what the topic holds that Bronze was filled from, or why it can't be read."""
     if asked.connection is None:
-        return "no broker is running"
+        return "no broker is running (`streaming-assets broker` starts one)"
     try:
         state = topic_state(asked.connection, asked.topic)
     except BrokerError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from streaming_assets.engines.audits import Scope
@@ -13,6 +13,9 @@ from streaming_assets.lake.tables import LakeTable
 
 OffsetSpans = Mapping[int, tuple[int, int]]
 """By partition the first offset, and the one behind the last."""
+
+_LEAST = 100
+"""Records, windows or keys that a sample has, if there are as many: a smaller one could have none, proving nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +38,14 @@ class Choice:
 
     def left_out(self) -> list[str]:
         """Return what is not verified, in words."""
-        times = [f"what was ingested before {self.since.isoformat()}"] if self.since else []
-        times += [f"what was ingested at {self.until.isoformat()} or later"] if self.until else []
+        times = [f"what was ingested before {self.since.isoformat(timespec='seconds')}"] if self.since else []
+        times += [f"what was ingested at {self.until.isoformat(timespec='seconds')} or later"] if self.until else []
+        percent = f"{self.share * 100:.4f}".rstrip("0").rstrip(".")
         rows = (
-            [f"all but {self.share:.2%} of the records, windows and keys, in comparing rows"] if self.share < 1 else []
+            f"all but {percent}% of the records, windows and keys (of few, all but about {_LEAST}), in comparing rows"
         )
-        return [*times, *rows, *([] if self.deep else ["the bytes that Kafka still has (--deep)"])]
+        bytes_ = "the bytes that Kafka still has (--deep)"
+        return [*times, *([rows] if self.share < 1 else []), *([] if self.deep else [bytes_])]
 
 
 ALL = Choice()
@@ -62,6 +67,11 @@ def scope_of(bronze: LakeTable, choice: Choice) -> Scope:
     if found["first"] is None:
         return Scope(after=bronze.batch, upto=bronze.batch, share=choice.share)
     return Scope(after=max(found["first"] - 1, NO_BATCH), upto=found["last"], share=choice.share)
+
+
+def widened(scope: Scope, things: int) -> Scope:
+    """Return the scope with a share of so many records, windows or keys that is no smaller than about a hundred."""
+    return replace(scope, share=min(1.0, max(scope.share, _LEAST / things))) if things else scope
 
 
 def committed(bronze: LakeTable, position: Position, scope: Scope) -> OffsetSpans:

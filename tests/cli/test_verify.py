@@ -56,6 +56,17 @@ def test_verify_waits_for_a_refresh(offline):
     assert offline.json("verify")["passed"] is True
 
 
+def test_what_has_no_tables_is_said_first(offline):
+    """Where there is nothing to verify it is said at once, with the way to tables, and nothing is ticked or held."""
+    shown = offline.ok("verify")
+    first, *_ = shown.splitlines()
+    assert first.startswith("github_events has no tables in ")
+    assert "`streaming-assets refresh github_events` makes them" in first
+    assert [word for word in ("✓", "Everything holds", "Left out") if word in shown] == []
+    report = offline.json("verify")
+    assert (report["findings"], report["without_tables"]) == ([], ["github_events", "user_interactions"])
+
+
 def test_verify_starts_no_broker(offline):
     """Where no broker runs the tables are verified all the same, and none is started."""
     assert offline.json("verify", "--deep")["passed"] is True
@@ -85,6 +96,7 @@ def test_right_tables_are_proved(refreshed):
     assert max(map(len, shown.splitlines())) <= 80
     assert "Everything holds." in shown
     assert "Left out: the bytes that Kafka still has (--deep)" in shown
+    assert "each event once" in " ".join(shown.split())
 
 
 @pytest.mark.broker
@@ -114,7 +126,9 @@ def test_without_its_broker_a_gap_is_unknown(refreshed):
     assert (offsets["passed"], offsets["numbers"]["unknown"]) == (True, 1)
     assert set(failed(report)) == {"all batches"}
     shown = refreshed.run("verify", "user_interactions", **nowhere).stdout
-    assert "1 unknown, as no broker is running: partition 0: 8" in " ".join(shown.split())
+    assert "1 unknown, as no broker is running (`streaming-assets broker` starts one): partition 0: 8" in " ".join(
+        shown.split()
+    )
 
 
 @pytest.mark.broker

@@ -79,7 +79,7 @@ def test_without_a_broker_a_gap_is_unknown(flow, kafka):
     remove(flow, '"offset" = 2')
     found = check(flow, None)
     assert (found.passed, told(found)) == (True, {"records": 4, "unknown": 1})
-    assert found.notes == ("1 unknown, as no broker is running: partition 0: 2",)
+    assert found.notes == ("1 unknown, as no broker is running (`streaming-assets broker` starts one): partition 0: 2",)
 
 
 def test_a_broker_that_does_not_answer_leaves_gaps_unknown(flow, kafka):
@@ -183,7 +183,8 @@ def test_bytes_that_kafka_no_longer_has_are_left_out(flow, kafka):
     found = check(flow, flow.connection, name="same_bytes")
     assert (told(found), found.notes) == ({"compared": 2}, ("left out: 3 offsets that the topic no longer retains",))
     found = check(flow, None, name="same_bytes")
-    assert (told(found), found.notes) == ({}, ("left out: everything, as no broker is running",))
+    why = "no broker is running (`streaming-assets broker` starts one)"
+    assert (told(found), found.notes) == ({}, (f"left out: everything, as {why}",))
 
 
 def test_a_sample_of_bytes(flow, kafka):
@@ -194,3 +195,5 @@ def test_a_sample_of_bytes(flow, kafka):
     assert found[0] == found[1]
     assert 10_000 <= found[0].numbers["compared"] <= 100_000
     assert found[0].numbers["compared"] % 10_000 == 0
+    least = check(flow, flow.connection, Choice(share=0.000001, deep=True), "same_bytes")
+    assert least.numbers["compared"] == 10_000

@@ -10,7 +10,7 @@ from deltalake import DeltaTable
 from streaming_assets.engines.audits import Scope
 from streaming_assets.lake.positions import Position, read_position
 from streaming_assets.lake.schemas import BRONZE
-from streaming_assets.layers.scope import Choice, committed, scope_of
+from streaming_assets.layers.scope import Choice, committed, scope_of, widened
 
 
 @pytest.fixture
@@ -102,4 +102,16 @@ def test_what_is_left_out_is_told(lab):
     """Times, the sample and the comparison of bytes are told where they are not all there is."""
     assert Choice(deep=True).left_out() == []
     assert len(Choice(since=lab.noon, until=lab.noon, share=0.25).left_out()) == 4
-    assert "all but 25.00%" in Choice(share=0.25, deep=True).left_out()[0]
+    assert "all but 25% " in Choice(share=0.25, deep=True).left_out()[0]
+    assert "all but 0.0001% " in Choice(share=0.000001, deep=True).left_out()[0]
+    assert Choice(since=lab.noon.replace(microsecond=5), deep=True).left_out() == [
+        "what was ingested before 2026-03-01T12:00:00+00:00"
+    ]
+
+
+def test_a_sample_has_rows():
+    """A sample of few rows is widened to about a hundred of them, and never narrowed."""
+    assert widened(Scope(share=0.001), 1_000).share == 0.1
+    assert widened(Scope(share=0.001), 50).share == 1
+    assert widened(Scope(share=0.5), 1_000).share == 0.5
+    assert widened(Scope(share=0.001), 10_000_000).share == 0.001

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from rich.text import Text
 
-from streaming_assets.cli.console import err, out, print_json, print_note, print_table
+from streaming_assets.cli.console import err, out, print_json, print_table
 from streaming_assets.cli.context import sources
 from streaming_assets.engines.factory import make_engine
 from streaming_assets.kafka.broker import connect_if_running
@@ -30,6 +31,7 @@ def verify(names: Sequence[str], *, choice: Choice, as_json: bool) -> bool:
     selected = sources(settings).select(names)
     engine = make_engine(settings, None)
     findings: list[tuple[str, Finding]] = []
+    empty: list[str] = []
     try:
         with connect_if_running(settings) as connection, err.status("verifying") as status:
             for source in selected:
@@ -39,6 +41,9 @@ def verify(names: Sequence[str], *, choice: Choice, as_json: bool) -> bool:
 
                 # Under the lock: between two tables that are opened one after the other, a refresh would move one on.
                 with source_lock(settings.home, source.name, timeout=settings.lock_timeout_seconds):
+                    if all(open_table(table, settings.lake_path) is None for table in layout.tables_of(source)):
+                        empty.append(source.name)
+                        continue
                     found = verify_source(source, engine, connection, choice=choice, tell=tell)
                     findings += [(source.name, finding) for finding in found]
     finally:
@@ -46,26 +51,32 @@ def verify(names: Sequence[str], *, choice: Choice, as_json: bool) -> bool:
     holds = all(finding.passed for _, finding in findings)
     if as_json:
         told = [{"source": name, **asdict(finding)} for name, finding in findings]
-        print_json({"passed": holds, "findings": told, "left_out": choice.left_out()})
-    else:
+        report = {"passed": holds, "findings": told, "left_out": choice.left_out(), "without_tables": empty}
+        print_json(report)
+        return holds
+    _print_empty(empty, settings.lake_path)
+    if findings:
         _print(findings, choice)
-        if all(open_table(layout.bronze(source), settings.lake_path) is None for source in selected):
-            print_note(f"there are no tables in {settings.lake_path} yet")
     return holds
+
+
+def _print_empty(empty: Sequence[str], lake: Path) -> None:
+    """Say first of which sources nothing can be proved, as there is nothing yet."""
+    for name in empty:
+        out.print(
+            f"{name} has no tables in {lake} yet, so nothing is verified; `streaming-assets refresh {name}` makes them",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def _print(findings: Sequence[tuple[str, Finding]], choice: Choice) -> None:
     for source in dict.fromkeys(name for name, _ in findings):
         mine = [finding for name, finding in findings if name == source]
-        print_table(
-            ("", "table", "check", "found"),
-            ((_mark(each), each.table, each.check, each.found) for each in mine),
-            title=source,
-        )
-        for each in mine:
-            for style, texts in (("red", each.examples), ("yellow", each.notes)):
-                for text in texts:
-                    out.print(Text.assemble((f"{each.table} {each.check}: ", style), text), soft_wrap=True)
+        _print_source(source, mine)
+        if choice.timed and not any(each.numbers.get("records") for each in mine if each.check == "offsets"):
+            out.print(f"{source}: nothing was ingested in that time", style="yellow", highlight=False)
     failed = sum(not finding.passed for _, finding in findings)
     open_questions = sum(finding.passed and bool(finding.notes) for _, finding in findings)
     if failed:
@@ -76,6 +87,18 @@ def _print(findings: Sequence[tuple[str, Finding]], choice: Choice) -> None:
         out.print("[green]Everything holds.[/]")
     for text in choice.left_out():
         out.print(f"Left out: {text}", style="dim", highlight=False)
+
+
+def _print_source(source: str, findings: Sequence[Finding]) -> None:
+    print_table(
+        ("", "table", "check", "found"),
+        ((_mark(each), each.table, each.check, each.found) for each in findings),
+        title=source,
+    )
+    for each in findings:
+        for style, texts in (("red", each.examples), ("yellow", each.notes)):
+            for text in texts:
+                out.print(Text.assemble((f"{each.table} {each.check}: ", style), text), soft_wrap=True)
 
 
 def _mark(finding: Finding) -> str:
