@@ -1,12 +1,12 @@
-"""Lengths of windows."""
+"""Windows: how long they are, and where they begin and end."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from streaming_assets.windows import window_length
+from streaming_assets.windows import window_end, window_length, window_start
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,19 @@ def test_other_texts_are_no_windows(text):
     """Anything else is refused with the text and examples."""
     with pytest.raises(ValueError, match="is not a window such as"):
         window_length(text)
+
+
+@pytest.mark.parametrize(
+    ("moment", "length", "start", "end"),
+    [
+        ("2026-03-01T11:07:00", timedelta(minutes=5), "2026-03-01T11:05:00", "2026-03-01T11:10:00"),
+        ("2026-03-01T11:05:00", timedelta(minutes=5), "2026-03-01T11:05:00", "2026-03-01T11:10:00"),
+        ("1970-01-08T00:00:00", timedelta(days=7), "1970-01-08T00:00:00", "1970-01-15T00:00:00"),
+        ("1969-12-31T23:59:59", timedelta(hours=1), "1969-12-31T23:00:00", "1970-01-01T00:00:00"),
+        ("0001-01-01T00:00:00", timedelta(days=7), "0001-01-01T00:00:00", "0001-01-04T00:00:00"),
+    ],
+)
+def test_windows_are_counted_from_1970(moment, length, start, end):
+    """A window begins at a multiple of its length since 1970; the first of all begins with the first day there is."""
+    moment, start, end = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (moment, start, end))
+    assert (window_start(moment, length), window_end(moment, length)) == (start, end)

@@ -10,13 +10,13 @@ from __future__ import annotations
 import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Generic, TypeVar
 
-Key = TypeVar("Key", str, int)
+from streaming_assets.windows import window_end
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Key = TypeVar("Key", str, int)
 
 MOST_RANGES = 64
 """More conditions than these in one predicate cost more than computing a few windows again."""
@@ -41,12 +41,7 @@ def window_ranges(starts: Sequence[datetime], length: timedelta, most: int = MOS
     widest = sorted((gap for gap in gaps if gap[0] > timedelta(0)), reverse=True)[: most - 1]
     cuts = sorted(index + 1 for _, index in widest)
     edges = [0, *cuts, len(ordered)]
-    return [TimeRange(ordered[low], _end(ordered[high - 1], length)) for low, high in pairwise(edges)]
-
-
-def _end(start: datetime, length: timedelta) -> datetime:
-    # The first window of all may begin with the first day that there is, and so be shorter than the others.
-    return _EPOCH + ((start - _EPOCH) // length + 1) * length
+    return [TimeRange(ordered[low], window_end(ordered[high - 1], length)) for low, high in pairwise(edges)]
 
 
 @dataclass(frozen=True, slots=True)

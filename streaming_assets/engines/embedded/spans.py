@@ -5,20 +5,17 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from streaming_assets.lake.files import DataFile
+from streaming_assets.windows import window_start
 
 SPAN_ROWS = 2_000_000
 """Silver rows from which on a span may end."""
 
 _READ_TWICE = 4
 """A span ends only where at most one in so many of its rows lies in a file that the next one reads again."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-_FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +53,7 @@ def _cuts(files: Sequence[DataFile], length: timedelta, rows: int) -> Iterator[d
     open_files: list[tuple[datetime, int]] = []  # end and rows of the files that reach the present one
     gathered = straddling = 0
     for file in sorted(files, key=lambda file: file.low["event_time"]):
-        start = _window_start(file.low["event_time"], length)
+        start = window_start(file.low["event_time"], length)
         while open_files and open_files[0][0] < start:
             straddling -= heapq.heappop(open_files)[1]
         if gathered >= rows and straddling * _READ_TWICE <= gathered:
@@ -65,7 +62,3 @@ def _cuts(files: Sequence[DataFile], length: timedelta, rows: int) -> Iterator[d
         heapq.heappush(open_files, (file.high["event_time"], file.records))
         gathered += file.records
         straddling += file.records
-
-
-def _window_start(moment: datetime, length: timedelta) -> datetime:
-    return _EPOCH + max((moment - _EPOCH) // length * length, _FIRST - _EPOCH)
