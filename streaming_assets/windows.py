@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 _UNITS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 _PATTERN = re.compile(r"([1-9][0-9]*) (second|minute|hour|day)s?")
 
-_ORIGIN = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -26,9 +26,9 @@ def window_length(window: str) -> timedelta:
 
 def window_start(moment: datetime, length: timedelta) -> datetime:
     """Return the start of the window that holds a time; the first of all may begin with the first day that there is."""
-    return _ORIGIN + max((moment - _ORIGIN) // length * length, _FIRST - _ORIGIN)
+    return _EPOCH + max((moment - _EPOCH) // length * length, _FIRST - _EPOCH)
 
 
 def window_end(moment: datetime, length: timedelta) -> datetime:
     """Return the end, which is the start of the next one, of the window that holds a time."""
-    return _ORIGIN + ((moment - _ORIGIN) // length + 1) * length
+    return _EPOCH + ((moment - _EPOCH) // length + 1) * length
