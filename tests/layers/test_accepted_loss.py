@@ -6,11 +6,15 @@ from collections import Counter
 
 import pytest
 
+from streaming_assets.engines.factory import make_engine
+from streaming_assets.engines.protocol import Rebuilt
 from streaming_assets.errors import RetentionOvertook
 from streaming_assets.lake import layout
 from streaming_assets.lake.losses import accepted_losses
 from streaming_assets.lake.maintenance import maintain
 from streaming_assets.lake.positions import read_position
+from streaming_assets.layers.scope import Choice
+from streaming_assets.layers.verify import verify
 
 pytestmark = pytest.mark.broker
 
@@ -170,3 +174,26 @@ def test_added_partition_whose_records_are_gone_is_refused(flow, kafka):
     flow.refresh(accept_loss=True)
     assert flow.records() - before == Counter({(5, 8, None, b"8"): 1, (5, 9, None, b"9"): 1})
     assert [(loss.partition, loss.start, loss.end) for loss in accepted_losses(flow.bronze())] == [(5, 0, 8)]
+
+
+def test_an_accepted_loss_outlasts_a_rebuild(flow, kafka):
+    """After a rebuild of Silver, `verify --deep` compares what Kafka still has, and tells the loss as accepted."""
+    kafka.fill(40)
+    flow.refresh()
+    kafka.fill(30)
+    kafka.fill(5, b"kept")
+    kafka.delete_before({0: 70})
+    flow.refresh(accept_loss=True)
+    steps = flow.refresh(rebuild="silver")
+    assert [step.quarantined for step in steps if isinstance(step, Rebuilt)] == [45]
+
+    engine = make_engine(flow.settings, None)
+    found = list(verify(flow.source, engine, flow.connection, choice=Choice(deep=True)))
+    engine.close()
+
+    assert [finding.check for finding in found if not finding.passed] == []
+    told = {finding.check: finding for finding in found}
+    assert (told["offsets"].numbers["accepted"], told["offsets"].numbers["lost"]) == (30, 0)
+    assert any("30 accepted as lost" in note for note in told["offsets"].notes)
+    assert told["same_bytes"].numbers == {"compared": 5, "differing": 0}
+    assert flow.refresh() == []
