@@ -36,10 +36,11 @@ def test_maintain_merges_files_and_says_so(filled):
     """A person sees the files before and after; everything holds, and the next refresh finds nothing new."""
     before = filled.rows(f"{SOURCE}/silver")
     shown = filled.ok("maintain", SOURCE)
-    heading, *rows = [line.split() for line in shown.splitlines() if line.split() and "─" not in line][1:]
+    _title, heading, *rows = [line.split() for line in shown.splitlines() if line.split() and "─" not in line]
     bronze = next(row for row in rows if row[0] == "bronze")
-    assert "files" in heading
-    assert bronze[1:3] == ["3", "1"]
+    assert " ".join(heading) == "table files size files deleted log entries"
+    assert bronze[1:4] == ["3", "→", "1"]
+    assert max(map(len, shown.splitlines())) <= 80
     assert files(filled, "bronze") == 1
     assert sorted(map(str, before)) == sorted(map(str, filled.rows(f"{SOURCE}/silver")))
     assert filled.json("verify", SOURCE)["passed"] is True
@@ -74,6 +75,16 @@ def test_a_retention_of_nothing_is_refused(offline):
 
 
 def test_tables_that_do_not_exist_are_no_error(offline):
-    """Before anything was refreshed there is nothing to maintain, and nothing is made."""
+    """Before anything was refreshed there is nothing to maintain, which is said, and nothing is made."""
     assert {each["error"] for each in offline.json("maintain")} == {None}
+    told = offline.run("maintain", "github_events")
+    assert (told.returncode, told.stdout) == (0, "")
+    assert "github_events has no tables yet; `streaming-assets refresh github_events` makes them" in told.stderr
     assert not offline.lake.exists()
+
+
+def test_one_cause_is_told_once(offline):
+    """A home that can't be used fails every table of every source, and is told once."""
+    (offline.folder / "file").touch()
+    told = offline.fails("maintain", STREAMING_ASSETS_HOME=str(offline.folder / "file" / "home"))
+    assert told.count("STREAMING_ASSETS_HOME") == 1

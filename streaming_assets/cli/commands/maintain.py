@@ -36,7 +36,7 @@ def maintain(names: Sequence[str], *, as_json: bool) -> bool:
         print_json([_plain(outcome) for of_source in outcomes.values() for outcome in of_source])
     else:
         _print(outcomes)
-    for failure in failures:
+    for failure in {str(failure): failure for failure in failures}.values():  # one cause may fail every table
         print_error(failure)
     return not failures
 
@@ -54,11 +54,14 @@ def _maintain(source: EventSource, settings: Settings, outcomes: list[Outcome]) 
 
 def _print(outcomes: dict[str, list[Outcome]]) -> None:
     for source, of_source in outcomes.items():
-        print_table(
-            ("table", "files before", "after", "size", "deleted", "log entries", "deleted"),
-            (_row(outcome, source) for outcome in of_source),
-            title=source,
-        )
+        if any(outcome.done for outcome in of_source):
+            print_table(
+                ("table", "files", "size", "files deleted", "log entries"),
+                (_row(outcome, source) for outcome in of_source),
+                title=source,
+            )
+        elif of_source and not any(outcome.error for outcome in of_source):
+            print_note(f"{source} has no tables yet; `streaming-assets refresh {source}` makes them")
         for outcome in of_source:
             if outcome.error is not None and outcome.postponed:
                 print_note(f"{outcome.table.name} is left for the next time: {outcome.error.summary}")
@@ -67,16 +70,18 @@ def _print(outcomes: dict[str, list[Outcome]]) -> None:
 def _row(outcome: Outcome, source: str) -> tuple[object, ...]:
     name, done = outcome.table.name.removeprefix(f"{source}."), outcome.done
     if done is None:
-        return (name, *[None] * 6)
+        return (name, *[None] * 4)
     return (
         name,
-        done.files_before,
-        done.files_after,
+        _change(done.files_before, done.files_after),
         size(done.bytes),
         done.deleted,
-        done.log_entries,
-        done.log_deleted,
+        _change(done.log_entries + done.log_deleted, done.log_entries),
     )
+
+
+def _change(before: int, after: int) -> str:
+    return f"{before:,} → {after:,}" if before != after else f"{after:,}"
 
 
 def _plain(outcome: Outcome) -> dict[str, object]:
