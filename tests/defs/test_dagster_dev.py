@@ -53,6 +53,10 @@ TABLES = """
     label ... on IntMetadataEntry { intValue }
 } } } }
 """
+RELOAD = """
+mutation { reloadRepositoryLocation(repositoryLocationName: "streaming_assets") { __typename } }
+"""
+STALENESS = "{ assetNodes { assetKey { path } isMaterializable staleStatus staleCauses { category reason } } }"
 DONE = """
 query ($run: ID!) { runOrError(runId: $run) { ... on Run {
   assetMaterializations { assetKey { path } }
@@ -165,6 +169,87 @@ def dagster_dev(port: int, log: Path) -> Iterator[None]:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(30)
+
+
+PLUGIN = """
+from streaming_assets import EventSchema, EventSource, Field, GoldTable, ScalarType, SilverTable, Topic, hookimpl
+
+NAME, NUMBER = Field(name="name", type=ScalarType.STRING), Field(name="number", type=ScalarType.LONG)
+
+
+def gold(name, sql):
+    return GoldTable(name=name, description="Names.", sql=sql, columns=(NAME, NUMBER), keys=("name",))
+
+
+@hookimpl
+def register_event_source():
+    return EventSource(
+        name="names",
+        title="Names",
+        description="Who came.",
+        topic=Topic(name="TOPIC"),
+        schema=EventSchema(fields=(Field(name="at", type=ScalarType.TIMESTAMP), NAME), event_time="at"),
+        producer=lambda options: None,
+        silver=SilverTable(description="Names.", sql="SELECT name FROM events", columns=(NAME,)),
+        gold=(
+            gold("counts", "SELECT name, count(*) AS number FROM silver GROUP BY name"),
+            gold("lengths", "SELECT name, max(length(name)) AS number FROM silver GROUP BY name"),
+        ),
+    )
+"""
+
+
+@pytest.fixture
+def names(broker, topic_factory, tmp_path, monkeypatch) -> Iterator[tuple[Webserver, Path]]:
+    """`dagster dev` with one source, which has two Gold tables, and the module of its plugin."""
+    topic = topic_factory(partitions=1)
+    with Publisher(broker, topic) as publisher:
+        publisher.publish([Event(value=b'{"at":"2024-05-01T12:00:00Z","name":"ada"}')])
+    module, info = tmp_path / "site" / "plugin_names.py", tmp_path / "site" / "names-1.0.dist-info"
+    info.mkdir(parents=True)
+    module.write_text(PLUGIN.replace("TOPIC", topic.name), "utf-8")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: names\nVersion: 1.0\n", "utf-8")
+    (info / "entry_points.txt").write_text("[streaming_assets]\nnames = plugin_names\n", "utf-8")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setenv("PYTHONPATH", str(module.parent))
+    monkeypatch.setenv("STREAMING_ASSETS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("STREAMING_ASSETS_KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
+    monkeypatch.setenv("STREAMING_ASSETS_DISABLED_PLUGINS", "github_events,user_interactions")
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    prepare_instance(load_settings())
+    with dagster_dev(port, tmp_path / "dev.log"):
+        webserver = Webserver(f"http://127.0.0.1:{port}")
+        until(lambda: webserver.ask(LOADED)["repositoriesOrError"].get("nodes"))
+        yield webserver, module
+
+
+def stale(webserver: Webserver) -> dict[str, object]:
+    """What the asset graph shows of each table: how it stands, and why."""
+    return {
+        "/".join(node["assetKey"]["path"][1:]): (
+            node["staleStatus"],
+            [(cause["category"], cause["reason"]) for cause in node["staleCauses"]],
+        )
+        for node in webserver.ask(STALENESS)["assetNodes"]
+        if node["isMaterializable"]
+    }
+
+
+@pytest.mark.long
+def test_a_changed_query_shows_in_the_asset_graph_until_the_refresh(names):
+    """After a reload, the Gold table whose SQL changed is stale for its code and no other one is, until a refresh."""
+    webserver, module = names
+    fresh = dict.fromkeys(["bronze", "silver", "quarantine", "gold/counts", "gold/lengths"], ("FRESH", []))
+    until(lambda: stale(webserver) == fresh)  # the sensor sees to the first refresh
+    code = module.read_text("utf-8")
+    module.write_text(code.replace("count(*)", "2 * count(*)"), "utf-8")
+    assert webserver.ask(RELOAD)["reloadRepositoryLocation"]["__typename"] == "WorkspaceLocationEntry"
+    assert stale(webserver) == {**fresh, "gold/counts": ("STALE", [("CODE", "has a new code version")])}
+    run_id = webserver.ask(LAUNCH, job="refresh_names")["launchRun"]["run"]["runId"]
+    assert webserver.end_of("refresh_names", run_id) == "SUCCESS"
+    assert stale(webserver) == fresh
 
 
 def row_count(materialization: dict[str, Any]) -> int:
