@@ -129,13 +129,13 @@ def refresh(source: EventSource, settings: Settings, connection: Connection, bat
                 publisher.flush()
             began = time.monotonic()
             steps = list(SourceRefresh(source, settings, engine, connection).run())
+            engine.close()
             seconds = time.monotonic() - began
             records = sum(step.records for step in steps if isinstance(step, Ingested))
             print(json.dumps([began - started, seconds, records, me.memory_info().rss / 2**20]), flush=True)
             done += 1
             if batches is None:
                 stop.wait(max(0.0, 1 - seconds))
-    engine.close()
 
 
 def _end_of_input() -> threading.Event:
