@@ -158,6 +158,24 @@ def quoted(name: str) -> str:
     return f'"{name}"'
 
 
+def per_kind(name: str, *, window: str) -> GoldTable:
+    """Make the Gold table that counts the events of each kind by window."""
+    return GoldTable(
+        name=name,
+        description="Events of each kind by window.",
+        sql="SELECT window_start, window_end, kind, count(*) AS events FROM silver "
+        "GROUP BY window_start, window_end, kind",
+        columns=(
+            Field(name="window_start", type=ScalarType.TIMESTAMP),
+            Field(name="window_end", type=ScalarType.TIMESTAMP),
+            Field(name="kind", type=ScalarType.STRING),
+            Field(name="events", type=ScalarType.LONG),
+        ),
+        keys=("window_start", "kind"),
+        window=window,
+    )
+
+
 def build_source(
     fields: Sequence[Field] = FIELDS,
     *,

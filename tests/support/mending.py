@@ -20,19 +20,7 @@ ALL = Selection()
 SMALL = {"batch_records": 2}
 """Settings under which a slice of quarantine has six records."""
 
-PER_KIND = GoldTable(
-    name="per_kind",
-    description="Events of each kind, by the minute.",
-    sql="SELECT window_start, window_end, kind, count(*) AS events FROM silver GROUP BY window_start, window_end, kind",
-    columns=(
-        Field(name="window_start", type=ScalarType.TIMESTAMP),
-        Field(name="window_end", type=ScalarType.TIMESTAMP),
-        Field(name="kind", type=ScalarType.STRING),
-        Field(name="events", type=ScalarType.LONG),
-    ),
-    keys=("window_start", "kind"),
-    window="1 minute",
-)
+PER_KIND = lab.per_kind("per_kind", window="1 minute")
 PER_USER = GoldTable(
     name="per_user",
     description="Events of each user.",

@@ -17,19 +17,7 @@ BATCHES, RECORDS = 4, 40
 SMALL = {"batch_records": 20}
 """Settings under which Silver takes one or two of those batches at a time."""
 
-COUNTS = GoldTable(
-    name="counts",
-    description="Events by kind and hour.",
-    window="1 hour",
-    sql="SELECT window_start, window_end, kind, count(*) AS n FROM silver GROUP BY window_start, window_end, kind",
-    columns=(
-        Field(name="window_start", type=ScalarType.TIMESTAMP),
-        Field(name="window_end", type=ScalarType.TIMESTAMP),
-        Field(name="kind", type=ScalarType.STRING),
-        Field(name="n", type=ScalarType.LONG),
-    ),
-    keys=("window_start", "kind"),
-)
+COUNTS = lab.per_kind("counts", window="1 hour")
 SPENT = GoldTable(
     name="spent",
     description="Amounts by user.",
