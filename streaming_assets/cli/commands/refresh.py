@@ -117,7 +117,7 @@ def print_summaries(summaries: Sequence[RefreshSummary]) -> None:
             (each.source, each.bronze, each.silver, each.quarantined, each.duplicates, sum(each.gold.values()))
             for each in summaries
         ),
-        title="Refreshed" if any(each.commits for each in summaries) else "Nothing new",
+        title=_title(summaries),
     )
     for each in summaries:
         for commit in each.undone:
@@ -136,6 +136,12 @@ def print_summaries(summaries: Sequence[RefreshSummary]) -> None:
             print_error(each.error)
         else:
             tell_outdated(each.source, each.outdated)
+
+
+def _title(summaries: Sequence[RefreshSummary]) -> str:
+    if any(each.commits for each in summaries):
+        return "Refreshed"
+    return "Not refreshed" if any(each.error for each in summaries) else "Nothing new"
 
 
 def _refresh(
