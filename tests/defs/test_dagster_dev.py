@@ -127,8 +127,9 @@ def produce(broker, registry) -> Callable[..., int]:
 
 
 @pytest.fixture(scope="module")
-def webserver(broker, tmp_path_factory) -> Iterator[Webserver]:
-    """`dagster dev` over a fresh home."""
+def webserver(broker, delete_topics, tmp_path_factory) -> Iterator[Webserver]:
+    """`dagster dev` over a fresh home, without any topic of a source."""
+    delete_topics()
     home = tmp_path_factory.mktemp("dev")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
