@@ -165,4 +165,5 @@ def test_gold_follows_its_definition_and_can_be_rebuilt(shop):
 def test_only_silver_and_gold_can_be_rebuilt(offline):
     """Another layer is refused with the two that there are."""
     done = offline.run("refresh", "--rebuild", "bronze")
-    assert (done.returncode, "'bronze' is not one of 'silver', 'gold'" in told(done)) == (2, True)
+    expected = "'bronze' is no layer that can be made anew. Expected is silver or gold."
+    assert (done.returncode, expected in told(done)) == (2, True)
