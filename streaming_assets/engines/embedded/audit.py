@@ -112,6 +112,8 @@ class Auditor:
             CREATE OR REPLACE TEMP TABLE leftover AS
             SELECT {PLACE}, batch FROM bronze_rows
             ANTI JOIN silver_rows USING ({PLACE}) ANTI JOIN quarantine_rows USING ({PLACE});
+            CREATE OR REPLACE TEMP TABLE leftover_events AS
+            SELECT {PLACE}, event_id, event_time FROM no_silver_rows;
             CREATE OR REPLACE TEMP TABLE explained AS SELECT {PLACE} FROM leftover LIMIT 0
             """
         )
@@ -122,9 +124,14 @@ class Auditor:
         for part in slices(files, first, self.refiner.limits):
             self.refiner.parse(part, where=f"({PLACE}) IN (SELECT ({PLACE}) FROM leftover)")
             connection.execute(
-                "INSERT INTO explained SELECT _sa_topic, _sa_partition, _sa_offset FROM fitting "
-                "SEMI JOIN stored_events ON _sa_event_id = event_id AND _sa_event_time = event_time"
+                "INSERT INTO leftover_events "
+                "SELECT _sa_topic, _sa_partition, _sa_offset, _sa_event_id, _sa_event_time FROM fitting"
             )
+        # Once for all slices: Silver as a whole is compared.
+        connection.execute(
+            f"INSERT INTO explained SELECT {PLACE} FROM leftover_events "
+            "SEMI JOIN stored_events USING (event_id, event_time)"
+        )
         return count(connection, "explained")
 
     def _repeated(self, columns: str) -> int:
