@@ -142,7 +142,7 @@ def _end_of_input() -> threading.Event:
     ended = threading.Event()
 
     def wait() -> None:
-        sys.stdin.buffer.raw.read()  # type: ignore[attr-defined]
+        sys.stdin.buffer.raw.read()  # type: ignore[union-attr]
         ended.set()
 
     threading.Thread(target=wait, daemon=True).start()

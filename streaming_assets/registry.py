@@ -81,7 +81,7 @@ class Registry:
     def _remedy(self, name: str) -> str:
         near = get_close_matches(name, list(self.sources), n=1)
         left_out = ", ".join(dict.fromkeys(plugin.name for plugin in self.broken))
-        hints = [f"{near[0]!r} may be meant"] if near else []
+        hints = [f"did you mean {near[0]!r}?"] if near else []
         hints += [f"these plugins were left out: {left_out}"] if left_out else []
         return "; ".join([*hints, "`streaming-assets plugins list` shows all plugins"])
 

@@ -320,7 +320,7 @@ def test_unknown_source_suggests_the_nearest(site: Site) -> None:
         site.load().get("cliks")
 
     assert caught.value.expected == "one of: clicks, orders"
-    assert "'clicks' may be meant" in str(caught.value)
+    assert "did you mean 'clicks'?" in str(caught.value)
 
 
 def test_source_of_a_broken_plugin_says_why_it_is_missing(site: Site) -> None:

@@ -97,7 +97,7 @@ def test_check_of_one_plugin_looks_at_that_one(with_broken_plugins):
     assert with_broken_plugins.ok("plugins", "check", "github_events").split() == ["✓", "github_events"]
     assert "no luck today" in with_broken_plugins.fails("plugins", "check", "raising")
     told = with_broken_plugins.fails("plugins", "check", "github_evnts")
-    assert "'github_events' may be meant" in told
+    assert "did you mean 'github_events'?" in told
 
 
 def test_other_commands_go_on_without_the_broken_ones(with_broken_plugins):

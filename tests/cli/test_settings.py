@@ -60,7 +60,7 @@ def test_unknown_source_is_told_with_the_nearest(offline, command):
     """A misspelt source is an error that suggests the right one; no broker is started for it."""
     told = offline.fails(command, "githb_events")
     assert told.startswith("UnknownSource There is no source 'githb_events'.")
-    assert "'github_events' may be meant; `streaming-assets plugins list` shows all plugins" in told
+    assert "did you mean 'github_events'?; `streaming-assets plugins list` shows all plugins" in told
     assert not offline.home.exists()
 
 
