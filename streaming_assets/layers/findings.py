@@ -9,7 +9,7 @@ from streaming_assets.contract import GoldTable
 from streaming_assets.engines.audits import Audit, GoldAudit, OffsetAudit, RowAudit, ValueAudit
 from streaming_assets.layers.batches import Batches
 from streaming_assets.layers.gaps import Settled, told, told_ranges, total
-from streaming_assets.layers.unfinished import Unfinished
+from streaming_assets.layers.torn_rebuild import TornRebuild
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def gold_equals_recompute(table: GoldTable, audit: GoldAudit) -> Finding:
     return Finding("equals_recompute", f"gold.{table.name}", passed, found, audit.examples, numbers=numbers)
 
 
-def unfinished(check: str, table: str, rebuild: Unfinished) -> Finding:
+def torn(check: str, table: str, rebuild: TornRebuild) -> Finding:
     """Silver was made anew and quarantine was not yet, so there is nothing that they could be compared with.
 
     That fails: records are in both tables, or in neither, for whoever reads them before the rebuild is finished. But

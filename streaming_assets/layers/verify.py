@@ -28,12 +28,12 @@ from streaming_assets.layers.findings import (
     reconciled,
     rows_equal_recompute,
     same_bytes,
-    unfinished,
+    torn,
 )
 from streaming_assets.layers.gaps import Asked, settle, state_of
 from streaming_assets.layers.outdated import outdated_tables
 from streaming_assets.layers.scope import ALL, Choice, OffsetSpans, committed, scope_of, widened
-from streaming_assets.layers.unfinished import unfinished_rebuild
+from streaming_assets.layers.torn_rebuild import find_torn_rebuild
 
 
 def _nobody(_what: str) -> None:
@@ -88,7 +88,7 @@ class Verifier:
         self._bronze = self._open(layout.bronze(self.source))
         self._scope = scope_of(self._bronze, self.choice) if self._bronze else Scope(share=self.choice.share)
         self._outdated = outdated_tables(self.source, self.engine.lake)
-        self._unfinished = unfinished_rebuild(self.source, self.engine.lake)
+        self._torn = find_torn_rebuild(self.source, self.engine.lake)
 
     def batches(self) -> Finding:
         """Check that what the tables record of their batches agrees."""
@@ -125,8 +125,8 @@ class Verifier:
 
     def counts(self) -> Iterator[Finding]:
         """Check that every Bronze row is in one place, and that no event is in Silver twice."""
-        if self._unfinished is not None:
-            yield from (unfinished(check, "silver", self._unfinished) for check in ("reconciled", "event_id_unique"))
+        if self._torn is not None:
+            yield from (torn(check, "silver", self._torn) for check in ("reconciled", "event_id_unique"))
             return
         self.tell("silver: counting")
         audit = self.engine.audit(self.source, after=self._scope.after, upto=self._scope.upto)
@@ -135,8 +135,8 @@ class Verifier:
 
     def rows(self) -> Iterator[Finding]:
         """Check that Silver and quarantine are what the present definition makes of Bronze."""
-        if self._unfinished is not None:
-            yield from (unfinished("equals_recompute", table, self._unfinished) for table in ("silver", "quarantine"))
+        if self._torn is not None:
+            yield from (torn("equals_recompute", table, self._torn) for table in ("silver", "quarantine"))
             return
         if layout.silver(self.source) in self._outdated or layout.quarantine(self.source) in self._outdated:
             remedy = f"`streaming-assets refresh {self.source.name} --rebuild silver` computes it again"

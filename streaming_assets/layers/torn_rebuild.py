@@ -13,7 +13,7 @@ from streaming_assets.lake.staging import find_staging
 
 
 @dataclass(frozen=True, slots=True)
-class Unfinished:
+class TornRebuild:
     """Silver and quarantine that do not belong together, until somebody finishes the rebuild."""
 
     silver: int
@@ -24,8 +24,8 @@ class Unfinished:
     """The command that finishes it."""
 
 
-def unfinished_rebuild(source: EventSource, lake: Path) -> Unfinished | None:
-    """Return what a rebuild of Silver has left unfinished; None where both tables are of the same generation.
+def find_torn_rebuild(source: EventSource, lake: Path) -> TornRebuild | None:
+    """Return the rebuild that replaced Silver alone; None where both tables are of the same generation.
 
     Raises:
         TableError: A table can't be read.
@@ -38,4 +38,4 @@ def unfinished_rebuild(source: EventSource, lake: Path) -> Unfinished | None:
     staged = staging is not None and staging.generation == silver
     # Where what was staged is gone, a refresh would stop, too: both tables have to be made anew.
     way_out = refresh(layout.silver(source), *(() if staged else ("--rebuild", "silver")))
-    return Unfinished(silver, quarantine, way_out)
+    return TornRebuild(silver, quarantine, way_out)
