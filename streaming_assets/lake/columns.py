@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from streaming_assets.errors import DefinitionChanged, TableError
 from streaming_assets.lake.layout import TableId
-from streaming_assets.lake.remedies import recompute
+from streaming_assets.lake.remedies import rebuild_hint
 
 
 def other_columns(present: pa.Schema, expected: pa.Schema) -> list[str]:
@@ -40,13 +40,13 @@ def wrong_columns(table: TableId, path: Path, found: list[str], *, changed: bool
         return DefinitionChanged(
             f"The definition of table {table.name} has other columns than the table.",
             expected="the columns of the definition that the plugin has now",
-            remedy=f"undo the change of the plugin; or, {recompute(table, path)}",
+            remedy=f"undo the change of the plugin; or, {rebuild_hint(table, path)}",
             **told,
         )
     return TableError(
         f"Somebody changed the columns of table {table.name}.",
         expected="the columns of the plugin's definition, by which the table was made",
-        remedy=f"undo the change of the table; or, {recompute(table, path)}",
+        remedy=f"undo the change of the table; or, {rebuild_hint(table, path)}",
         **told,
     )
 

@@ -15,7 +15,7 @@ from pyarrow import parquet
 from streaming_assets.errors import LogDamaged
 from streaming_assets.lake.history import entry_path
 from streaming_assets.lake.layout import TableId
-from streaming_assets.lake.remedies import anew, put_aside
+from streaming_assets.lake.remedies import from_scratch_hint, put_aside_command
 
 _HINT = "_last_checkpoint"
 
@@ -53,7 +53,7 @@ def _checkpoint(table: TableId, path: Path, files: list[Path], incomplete: list[
     if incomplete:
         return _error(table, found, "what came before the checkpoint is nowhere else in the log", _lost(table, path))
     meaning = "nothing is lost: the log's entries have all that the checkpoint had"
-    return _error(table, found, meaning, f"to go on without the checkpoint: {put_aside(table, *files)}")
+    return _error(table, found, meaning, f"to go on without the checkpoint: {put_aside_command(table, *files)}")
 
 
 def _newest_entry_gone(table: TableId, path: Path, version: int) -> LogDamaged:
@@ -75,12 +75,12 @@ def _entries(table: TableId, path: Path, found: str, half_written: Path | None) 
         found,
         "it is the newest commit, and lost; what was committed before is as it was, and the refresh does again what "
         "it brought",
-        f"to go on from the commit before: {put_aside(table, half_written)}",
+        f"to go on from the commit before: {put_aside_command(table, half_written)}",
     )
 
 
 def _lost(table: TableId, path: Path) -> str:
-    return f"bring the file back from a backup; or, {anew(table, path)}"
+    return f"bring the file back from a backup; or, {from_scratch_hint(table, path)}"
 
 
 def _error(table: TableId, found: str, meaning: str, remedy: str) -> LogDamaged:

@@ -17,7 +17,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from streaming_assets.errors import ConcurrentWrite, FileDamaged, StorageRefused, TableError, VersionVacuumed
 from streaming_assets.lake.damage import damage
 from streaming_assets.lake.layout import TableId
-from streaming_assets.lake.remedies import recompute, refresh
+from streaming_assets.lake.remedies import rebuild_hint, refresh_command
 
 _REFUSALS = {code: os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)}
 """What the operating system says where storage takes no more; Rust's libraries pass its words on."""
@@ -72,7 +72,7 @@ def _explained(table: TableId, path: Path, error: Exception) -> TableError | Con
         f"Table {table.name} can't be read or written.",
         found=found,
         meaning="what was committed before is untouched; no row of the write that failed is in the table",
-        remedy=f"see to the cause named above, then run {refresh(table)}",
+        remedy=f"see to the cause named above, then run {refresh_command(table)}",
     )
 
 
@@ -93,7 +93,7 @@ def unreadable_file(table: TableId, path: Path, text: str) -> FileDamaged | Vers
         found=found,
         expected="the data files that the table's log names, as they were written",
         meaning="its rows can't be read; nothing that needs them was written, and what was committed before stays",
-        remedy=f"bring the file back from a backup and run {refresh(table)}; or, {recompute(table, path)}",
+        remedy=f"bring the file back from a backup and run {refresh_command(table)}; or, {rebuild_hint(table, path)}",
     )
 
 
@@ -131,7 +131,7 @@ def storage_refused(table: TableId, path: Path, error: Exception) -> StorageRefu
         expected="room for new files, and leave to write them",
         meaning="what was committed before is untouched; no row of the write that failed is in the table, and nothing "
         "is skipped",
-        remedy=f"{way}, then run {refresh(table)}: it goes on after the last commit",
+        remedy=f"{way}, then run {refresh_command(table)}: it goes on after the last commit",
     )
 
 

@@ -14,7 +14,7 @@ from streaming_assets.errors import ForeignWrite, LogDamaged, UnsafeProperty
 from streaming_assets.lake.damage import damage
 from streaming_assets.lake.history import Recent, recent
 from streaming_assets.lake.layout import TableId
-from streaming_assets.lake.remedies import recompute, refresh, spark
+from streaming_assets.lake.remedies import rebuild_hint, refresh_command, spark_statement
 
 _EXPIRES_BATCHES = "delta.setTransactionRetentionDuration"
 _APPEND_ONLY = "delta.appendOnly"
@@ -51,9 +51,10 @@ def expect_ours(table: TableId, path: Path, found: Recent) -> None:
         return
     told = [str(entry) for entry in foreign[:_TOLD]]
     told += [f"and {len(foreign) - _TOLD} more"] * (len(foreign) > _TOLD)
-    ways = [recompute(table, path)]
+    ways = [rebuild_hint(table, path)]
     if undo_version(found) is not None:
-        ways.insert(0, f"to take it back, and any change of columns or properties since: {refresh(table, UNDO)}")
+        undo = refresh_command(table, UNDO)
+        ways.insert(0, f"to take it back, and any change of columns or properties since: {undo}")
     raise ForeignWrite(
         f"Another writer changed table {table.name}.",
         found="; ".join(told),
@@ -84,8 +85,8 @@ def expect_safe(table: TableId, path: Path, properties: Mapping[str, str]) -> No
             found=f"{_EXPIRES_BATCHES} = {properties[_EXPIRES_BATCHES]}",
             expected="a table without it",
             meaning="once a batch number expires, everything would be written again; nothing was read or written",
-            remedy=f"to unset it: {spark(path, f'UNSET TBLPROPERTIES ({_EXPIRES_BATCHES!r})')}; or, without Spark, "
-            f"to take back all that others changed since the newest batch: {refresh(table, UNDO)}",
+            remedy=f"to unset it: {spark_statement(path, f'UNSET TBLPROPERTIES ({_EXPIRES_BATCHES!r})')}; or, without "
+            f"Spark, to take back all that others changed since the newest batch: {refresh_command(table, UNDO)}",
         )
     if properties.get(_APPEND_ONLY, "").lower() == "true" and table.layer == "gold":
         code = f"from deltalake import DeltaTable as T; T({str(path)!r}).alter.set_table_properties"
@@ -95,5 +96,5 @@ def expect_safe(table: TableId, path: Path, properties: Mapping[str, str]) -> No
             found=f"{_APPEND_ONLY} = true",
             expected="a table without it: late events change windows that are there already",
             meaning="nothing was read or written; the table is as it was",
-            remedy=f"to allow it: `python -c {command}`; then {refresh(table)}",
+            remedy=f"to allow it: `python -c {command}`; then {refresh_command(table)}",
         )

@@ -12,7 +12,7 @@ from streaming_assets.contract import EventSource
 from streaming_assets.errors import TableBehind
 from streaming_assets.lake import layout
 from streaming_assets.lake.opening import open_ours, open_table
-from streaming_assets.lake.remedies import anew, recompute, refresh
+from streaming_assets.lake.remedies import from_scratch_hint, rebuild_hint, refresh_command
 from streaming_assets.lake.snapshot import NO_BATCH
 from streaming_assets.lake.tables import LakeTable
 
@@ -59,16 +59,17 @@ def expect_quarantine_complete(quarantine: LakeTable, silver: LakeTable) -> None
             found=f"batch {quarantine.batch}",
             expected=f"batch {had}, which Silver's newest commit says it had",
             meaning="quarantined records are in no table but Bronze; nothing was read or written",
-            remedy=f"bring it back from a backup; or, {recompute(quarantine.id, quarantine.path)}",
+            remedy=f"bring it back from a backup; or, {rebuild_hint(quarantine.id, quarantine.path)}",
         )
 
 
 def _behind(identity: layout.TableId, earlier: LakeTable | None, later: LakeTable) -> TableBehind:
     has = f"batch {earlier.batch}" if earlier else "no such table"
     if later.id.layer == "gold":
-        way = f"run {refresh(later.id)}, which brings Silver back first; or, {recompute(later.id, later.path)}"
+        rebuild = rebuild_hint(later.id, later.path)
+        way = f"run {refresh_command(later.id)}, which brings Silver back first; or, {rebuild}"
     else:
-        way = f"bring {identity.name} back from a backup; or, {anew(later.id, later.path)}"
+        way = f"bring {identity.name} back from a backup; or, {from_scratch_hint(later.id, later.path)}"
     return TableBehind(
         f"Table {identity.name} has lost commits that {later.id.name} contains.",
         found=f"{has} in {identity.name}, batch {later.batch} in {later.id.name}",

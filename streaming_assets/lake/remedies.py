@@ -9,48 +9,48 @@ from pathlib import Path
 from streaming_assets.lake.layout import TableId
 
 
-def refresh(table: TableId, *options: str) -> str:
+def refresh_command(table: TableId, *options: str) -> str:
     """Return the command that refreshes the table's source."""
     return f"`{' '.join(['streaming-assets refresh', table.source, *options])}`"
 
 
-def recompute(table: TableId, path: Path) -> str:
+def rebuild_hint(table: TableId, path: Path) -> str:
     """Return how a table's rows are made anew where it can be opened."""
     if table.layer == "bronze":
-        return anew(table, path)
+        return from_scratch_hint(table, path)
     layer = "gold" if table.layer == "gold" else "silver"
-    return f"to compute it again from Bronze, which has every record: {refresh(table, '--rebuild', layer)}"
+    return f"to compute it again from Bronze, which has every record: {refresh_command(table, '--rebuild', layer)}"
 
 
-def anew(table: TableId, path: Path) -> str:
+def from_scratch_hint(table: TableId, path: Path) -> str:
     """Return how a table that can't be opened is made anew, together with what is computed from it."""
     source = path.parents[1] if table.layer == "gold" else path.parent
     if table.layer == "bronze":
-        kept = keep_aside(table, source)
+        kept = keep_aside_command(table, source)
         return f"to keep the tables aside and begin with what Kafka still holds (nothing else has the rest): {kept}"
     folders = [path] if table.layer == "gold" else [source / layer for layer in ("silver", "quarantine", "gold")]
     removed = f"`rm -r {' '.join(map(_quoted, folders))} && {_refresh(table)}`"
     return f"to compute it again from Bronze, which has every record: {removed}"
 
 
-def keep_aside(table: TableId, source: Path) -> str:
+def keep_aside_command(table: TableId, source: Path) -> str:
     """Return the command that keeps the folder of all tables of a source aside, and begins with what Kafka holds."""
     return f"`mv {_quoted(source)} {_quoted(_free(source, 'before'))} && {_refresh(table)}`"
 
 
-def put_aside(table: TableId, *files: Path) -> str:
+def put_aside_command(table: TableId, *files: Path) -> str:
     """Return the command that takes damaged files out of a log and refreshes."""
     moved = " && ".join(f"mv {_quoted(file)} {_quoted(_free(file, 'damaged'))}" for file in files)
     return f"`{moved} && {_refresh(table)}`"
 
 
-def spark(path: Path, statement: str) -> str:
+def spark_statement(path: Path, statement: str) -> str:
     """Return a statement for Spark about the table in a folder: `ALTER TABLE {statement}`."""
     return f"`ALTER TABLE delta.`{path}` {statement}` in Spark"
 
 
 def _refresh(table: TableId) -> str:
-    return refresh(table).strip("`")
+    return refresh_command(table).strip("`")
 
 
 def _free(path: Path, ending: str) -> Path:

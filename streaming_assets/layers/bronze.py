@@ -16,7 +16,7 @@ from streaming_assets.lake import layout
 from streaming_assets.lake.losses import AcceptedLoss
 from streaming_assets.lake.opening import open_table
 from streaming_assets.lake.positions import START, Position, read_position
-from streaming_assets.lake.remedies import keep_aside, refresh
+from streaming_assets.lake.remedies import keep_aside_command, refresh_command
 from streaming_assets.lake.snapshot import NO_BATCH
 
 
@@ -126,8 +126,8 @@ def _ways_out(kind: type[TopicChanged], source: EventSource, lake: Path) -> str:
     bronze = layout.bronze(source)
     if kind is RetentionOvertook:
         return (
-            f"to go on after them, with the loss recorded in Bronze: {refresh(bronze, '--accept-loss')}; so that "
-            "it does not happen again, refresh more often than the topic's `retention.ms` deletes"
+            f"to go on after them, with the loss recorded in Bronze: {refresh_command(bronze, '--accept-loss')}; so "
+            "that it does not happen again, refresh more often than the topic's `retention.ms` deletes"
         )
     back = (
         "let STREAMING_ASSETS_KAFKA_BOOTSTRAP_SERVERS name the old cluster, or bring back its data"
@@ -135,7 +135,7 @@ def _ways_out(kind: type[TopicChanged], source: EventSource, lake: Path) -> str:
         else "bring the topic back as it was"
     )
     return (
-        f"{back}, and run {refresh(bronze)}; or keep the old tables aside and begin with the topic as it is now: "
-        f"{keep_aside(bronze, lake / source.name)} (--accept-loss is for records that retention deleted, and does not "
-        "help here: partition and offset would name two records)"
+        f"{back}, and run {refresh_command(bronze)}; or keep the old tables aside and begin with the topic as it is "
+        f"now: {keep_aside_command(bronze, lake / source.name)} (--accept-loss is for records that retention deleted, "
+        "and does not help here: partition and offset would name two records)"
     )

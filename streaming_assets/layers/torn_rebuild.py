@@ -8,7 +8,7 @@ from pathlib import Path
 from streaming_assets.contract import EventSource
 from streaming_assets.lake import layout
 from streaming_assets.lake.opening import open_table
-from streaming_assets.lake.remedies import refresh
+from streaming_assets.lake.remedies import refresh_command
 from streaming_assets.lake.staging import find_staging
 
 
@@ -37,5 +37,5 @@ def find_torn_rebuild(source: EventSource, lake: Path) -> TornRebuild | None:
     staging = find_staging(source, lake)
     staged = staging is not None and staging.generation == silver
     # Where what was staged is gone, a refresh would stop, too: both tables have to be made anew.
-    way_out = refresh(layout.silver(source), *(() if staged else ("--rebuild", "silver")))
+    way_out = refresh_command(layout.silver(source), *(() if staged else ("--rebuild", "silver")))
     return TornRebuild(silver, quarantine, way_out)

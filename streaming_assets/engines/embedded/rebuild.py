@@ -19,7 +19,7 @@ from streaming_assets.faults import reach
 from streaming_assets.lake import layout
 from streaming_assets.lake.layout import TableId
 from streaming_assets.lake.opening import open_or_create, open_ours, open_table
-from streaming_assets.lake.remedies import refresh
+from streaming_assets.lake.remedies import refresh_command
 from streaming_assets.lake.staging import Staging, begin_staging, discard_staging, find_staging
 from streaming_assets.lake.tables import LakeTable
 from streaming_assets.versions import silver_version
@@ -108,8 +108,8 @@ class Rebuilder:
                 expected=f"about {needed / _GIB:.1f} GiB: the old tables stay until the new ones are complete, and "
                 "until the retention of files is over",
                 meaning="the tables are as they were; what was made anew so far is kept",
-                remedy=f"free disk space, then run {refresh(bronze.id, '--rebuild', 'silver')} again: it goes on where "
-                "it was",
+                remedy=f"free disk space, then run {refresh_command(bronze.id, '--rebuild', 'silver')} again: it goes "
+                "on where it was",
             )
 
     def _stage(self, staging: Staging, bronze: LakeTable) -> Iterator[Staged]:
@@ -174,7 +174,7 @@ class Rebuilder:
             found=f"generation {silver} of Silver, generation {quarantine} of quarantine",
             expected="the same generation: both are made anew together",
             meaning="records may be in both tables, or in neither; nothing was read or written, and Bronze has all",
-            remedy=f"{refresh(layout.silver(source), '--rebuild', 'silver')}, which makes both from Bronze",
+            remedy=f"{refresh_command(layout.silver(source), '--rebuild', 'silver')}, which makes both from Bronze",
         )
 
 
