@@ -27,9 +27,9 @@ def full_checks(translator: Translator) -> list[dg.AssetChecksDefinition]:
     source = translator.source
     bronze, rows = _bronze_specs(source), _row_specs(source)
     return [
-        _check(translator, "bronze", bronze, lambda verifier: [verifier.offsets(), verifier.batches()]),
-        _check(translator, "counts", _count_specs(source), lambda verifier: verifier.counts()),
-        _check(translator, "rows", rows, lambda verifier: verifier.rows()),
+        _check(translator, "bronze", bronze, lambda verifier: [verifier.check_offsets(), verifier.check_batches()]),
+        _check(translator, "counts", _count_specs(source), lambda verifier: verifier.check_counts()),
+        _check(translator, "rows", rows, lambda verifier: verifier.check_rows()),
         *(_gold(translator, table) for table in source.gold),
     ]
 
@@ -90,7 +90,7 @@ def _spec(table: TableId, name: str, description: str) -> dg.AssetCheckSpec:
 
 def _gold(translator: Translator, table: GoldTable) -> dg.AssetChecksDefinition:
     spec = _gold_spec(translator.source, table)
-    return _check(translator, f"gold__{table.name}", [spec], lambda verifier: [verifier.gold(table)])
+    return _check(translator, f"gold__{table.name}", [spec], lambda verifier: [verifier.check_gold(table)])
 
 
 def _check(

@@ -27,7 +27,7 @@ class Batches:
     """What the next refresh settles."""
 
 
-def batches(source: EventSource, lake: Path) -> Batches:
+def compare_batches(source: EventSource, lake: Path) -> Batches:
     """Compare the batches of the tables of a source.
 
     Raises:

@@ -14,7 +14,7 @@ from streaming_assets.errors import BrokerError, TopicChanged
 from streaming_assets.kafka.readback import RangesByPartition, read_back
 from streaming_assets.kafka.topics import TopicState
 from streaming_assets.layers.findings import Finding, same_bytes
-from streaming_assets.layers.gaps import Asked
+from streaming_assets.layers.gaps import KafkaAccess
 from streaming_assets.layers.scope import OffsetSpans
 
 _CHUNK = 10_000
@@ -51,13 +51,13 @@ def plan_reading(spans: OffsetSpans, state: TopicState, share: float) -> Reading
     return Reading(chosen if any(chosen.values()) else _first(held), left_out)
 
 
-def compare_bytes(source: EventSource, engine: Engine, reading: Reading, asked: Asked) -> Finding:
+def compare_bytes(source: EventSource, engine: Engine, reading: Reading, kafka: KafkaAccess) -> Finding:
     """Compare records as Kafka has them with Bronze's rows: value, key, headers, timestamp."""
     audit, left_out = ValueAudit(), list(reading.left_out)
     try:
-        for records in read_back(asked.connection, asked.topic, reading.ranges) if asked.connection else ():
+        for records in read_back(kafka.connection, kafka.topic, reading.ranges) if kafka.connection else ():
             audit = _sum(audit, engine.audit_values(source, records))
-            asked.tell(f"bronze: {audit.compared:,} records compared with Kafka")
+            kafka.tell(f"bronze: {audit.compared:,} records compared with Kafka")
     except (BrokerError, TopicChanged) as error:
         left_out.append(f"left out: the rest, as Kafka stopped giving it ({error.found or error.summary})")
     return same_bytes(audit, tuple(left_out))

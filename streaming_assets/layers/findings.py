@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from streaming_assets.contract import GoldTable
 from streaming_assets.engines.audits import Audit, GoldAudit, OffsetAudit, RowAudit, ValueAudit
 from streaming_assets.layers.batches import Batches
-from streaming_assets.layers.gaps import Settled, told, told_ranges, total
+from streaming_assets.layers.gaps import Settled, format_gaps, format_ranges, total
 from streaming_assets.layers.torn_rebuild import TornRebuild
 
 
@@ -59,10 +59,10 @@ def offsets(audit: OffsetAudit, settled: Settled, *, whole: bool = True) -> Find
         "accepted": "accepted as lost",
     }
     parts = [f"{numbers[name]:,} {word}" for name, word in words.items() if numbers[name]]
-    notes = [f"{total(some):,} unknown, as {why}: {told(some)}" for why, some in settled.unknown.items()]
+    notes = [f"{total(some):,} unknown, as {why}: {format_gaps(some)}" for why, some in settled.unknown.items()]
     if settled.accepted:
-        notes.append(f"{total(settled.accepted):,} accepted as lost: {told(settled.accepted)}")
-    lost = [f"lost: {told_ranges(partition, some)}" for partition, some in settled.lost.items()]
+        notes.append(f"{total(settled.accepted):,} accepted as lost: {format_gaps(settled.accepted)}")
+    lost = [f"lost: {format_ranges(partition, some)}" for partition, some in settled.lost.items()]
     shown = [each for each in audit.examples if whole or "outside" not in each]
     passed = not (numbers["lost"] or audit.repeated or outside)
     found = f"{audit.records:,} records; offsets: {', '.join(parts) or 'each once'}"
@@ -76,13 +76,13 @@ def same_bytes(audit: ValueAudit, left_out: tuple[str, ...]) -> Finding:
     return Finding("same_bytes", "bronze", audit.differing == 0, found, audit.examples, left_out, numbers)
 
 
-def batches_agree(audit: Batches) -> Finding:
+def batches_agree(compared: Batches) -> Finding:
     """What the tables record of their batches agrees with each other, and with their rows."""
-    found = ", ".join(f"{table} {batch:,}" for table, batch in audit.last.items()) or "no table"
-    numbers = {"faults": len(audit.faults), **audit.last}
-    if audit.faults:
+    found = ", ".join(f"{table} {batch:,}" for table, batch in compared.last.items()) or "no table"
+    numbers = {"faults": len(compared.faults), **compared.last}
+    if compared.faults:
         found = f"inconsistent: {found}"
-    return Finding("batches", "all", not audit.faults, found, audit.faults, audit.notes, numbers)
+    return Finding("batches", "all", not compared.faults, found, compared.faults, compared.notes, numbers)
 
 
 def reconciled(audit: Audit, *, outdated: bool = False) -> Finding:

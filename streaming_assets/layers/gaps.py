@@ -25,12 +25,12 @@ def total(gaps: Gaps) -> int:
     return sum(count_offsets(some) for some in gaps.values())
 
 
-def told(gaps: Gaps) -> str:
+def format_gaps(gaps: Gaps) -> str:
     """Return the first few partitions and their first few ranges as text: `partition 0: 3, 7 to 9; partition 2: 5`."""
-    return "; ".join(told_ranges(partition, some) for partition, some in list(gaps.items())[:EXAMPLES])
+    return "; ".join(format_ranges(partition, some) for partition, some in list(gaps.items())[:EXAMPLES])
 
 
-def told_ranges(partition: int, some: OffsetRanges) -> str:
+def format_ranges(partition: int, some: OffsetRanges) -> str:
     """Return the ranges of one partition as text, the first few: `partition 0: 3, 7 to 9`."""
     shown = [str(start) if end == start + 1 else f"{start} to {end - 1}" for start, end in some[:EXAMPLES].tolist()]
     more = [f"and {len(some) - EXAMPLES:,} more ranges"] if len(some) > EXAMPLES else []
@@ -52,8 +52,8 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """Who is asked about gaps."""
+class KafkaAccess:
+    """How checks read the topic from Kafka."""
 
     connection: Connection | None
     """The broker; None where none is running."""
@@ -63,14 +63,14 @@ class Asked:
     """Told, in words, what takes long."""
 
 
-def settle(gaps: Gaps, position: Position, losses: Iterable[AcceptedLoss], asked: Asked) -> Settled:
+def settle(gaps: Gaps, position: Position, losses: Iterable[AcceptedLoss], kafka: KafkaAccess) -> Settled:
     """Tell losses from legal gaps, by reading back from Kafka what it still retains of them.
 
     Args:
         gaps: The offsets that Bronze lacks.
         position: The topic Bronze was filled from.
         losses: The ranges that were accepted as lost.
-        asked: Who is asked; nobody is where no gap is left.
+        kafka: How the topic is read; it is not where no gap is left.
     """
     accepted: dict[int, OffsetRanges] = {}
     open_gaps = {partition: some for partition, some in gaps.items() if len(some)}
@@ -81,32 +81,32 @@ def settle(gaps: Gaps, position: Position, losses: Iterable[AcceptedLoss], asked
             accepted[loss.partition] = ranges([*_pairs(accepted.get(loss.partition, ranges([]))), *_pairs(part)])
             open_gaps[loss.partition] = without(some, loss.start, loss.end)
     unknown: dict[str, dict[int, OffsetRanges]] = {}
-    held = _retained(open_gaps, position, asked, unknown) if total(open_gaps) else {}
-    lost = _read(held, asked, unknown)
+    held = _retained(open_gaps, position, kafka, unknown) if total(open_gaps) else {}
+    lost = _read(held, kafka, unknown)
     legal = total(open_gaps) - total(lost) - sum(map(total, unknown.values()))
     return Settled(lost=lost, accepted=accepted, legal=legal, unknown=unknown)
 
 
-def state_of(asked: Asked, position: Position) -> TopicState | str:
+def state_of(kafka: KafkaAccess, position: Position) -> TopicState | str:
     """Return what the topic holds that Bronze was filled from, or why it can't be read."""
-    if asked.connection is None:
+    if kafka.connection is None:
         return "no broker is running (`streaming-assets broker` starts one)"
     try:
-        state = topic_state(asked.connection, asked.topic)
+        state = topic_state(kafka.connection, kafka.topic)
     except BrokerError as error:
         return f"Kafka does not answer ({error.found or error.summary})"
     if state is None:
-        return f"topic {asked.topic} is gone"
+        return f"topic {kafka.topic} is gone"
     if position.topic_id is not None and (position.cluster_id, position.topic_id) != (state.cluster_id, state.topic_id):
-        return f"topic {asked.topic} is another one than the one Bronze was filled from"
+        return f"topic {kafka.topic} is another one than the one Bronze was filled from"
     return state
 
 
 def _retained(
-    gaps: Gaps, position: Position, asked: Asked, unknown: dict[str, dict[int, OffsetRanges]]
+    gaps: Gaps, position: Position, kafka: KafkaAccess, unknown: dict[str, dict[int, OffsetRanges]]
 ) -> dict[int, OffsetRanges]:
     """Return the gaps that can be read back; the others go to `unknown`."""
-    state = state_of(asked, position)
+    state = state_of(kafka, position)
     if isinstance(state, str):
         unknown[state] = dict(gaps)
         return {}
@@ -124,14 +124,14 @@ def _retained(
     return {partition: some for partition, some in held.items() if len(some)}
 
 
-def _read(held: Gaps, asked: Asked, unknown: dict[str, dict[int, OffsetRanges]]) -> dict[int, OffsetRanges]:
+def _read(held: Gaps, kafka: KafkaAccess, unknown: dict[str, dict[int, OffsetRanges]]) -> dict[int, OffsetRanges]:
     """Return which offsets of gaps hold records in Kafka."""
-    if asked.connection is None or not held:
+    if kafka.connection is None or not held:
         return {}
-    asked.tell(f"reading {total(held):,} offsets back from Kafka")
+    kafka.tell(f"reading {total(held):,} offsets back from Kafka")
     found: dict[int, list[int]] = {}
     try:
-        for records in read_back(asked.connection, asked.topic, {one: _pairs(some) for one, some in held.items()}):
+        for records in read_back(kafka.connection, kafka.topic, {one: _pairs(some) for one, some in held.items()}):
             for partition, some in held.items():
                 found.setdefault(partition, []).extend(_inside(records, partition, some))
     except (BrokerError, TopicChanged) as error:

@@ -15,7 +15,7 @@ from streaming_assets.lake.losses import accepted_losses
 from streaming_assets.lake.opening import open_table
 from streaming_assets.lake.positions import START, Position, read_position
 from streaming_assets.lake.tables import LakeTable
-from streaming_assets.layers.batches import batches
+from streaming_assets.layers.batches import compare_batches
 from streaming_assets.layers.compare_bytes import compare_bytes, plan_reading
 from streaming_assets.layers.findings import (
     Finding,
@@ -30,7 +30,7 @@ from streaming_assets.layers.findings import (
     same_bytes,
     torn,
 )
-from streaming_assets.layers.gaps import Asked, settle, state_of
+from streaming_assets.layers.gaps import KafkaAccess, settle, state_of
 from streaming_assets.layers.outdated import outdated_tables
 from streaming_assets.layers.scope import ALL, Choice, OffsetSpans, committed, scope_of, widened
 from streaming_assets.layers.torn_rebuild import find_torn_rebuild
@@ -61,11 +61,11 @@ def verify(
         TableError: A table can't be read.
     """
     verifier = Verifier(source, engine, connection, choice, tell)
-    yield verifier.batches()
-    yield from verifier.bronze()
-    yield from verifier.silver()
+    yield verifier.check_batches()
+    yield from verifier.check_bronze()
+    yield from verifier.check_silver()
     for table in source.gold:
-        yield verifier.gold(table)
+        yield verifier.check_gold(table)
 
 
 @dataclass
@@ -84,46 +84,46 @@ class Verifier:
     """Told, in words, what is being done."""
 
     def __post_init__(self) -> None:
-        """Find the batches that are verified."""
+        """Find what is verified, and what can't be: outdated tables, and those that a rebuild left torn."""
         self._bronze = self._open(layout.bronze(self.source))
         self._scope = scope_of(self._bronze, self.choice) if self._bronze else Scope(share=self.choice.share)
         self._outdated = outdated_tables(self.source, self.engine.lake)
         self._torn = find_torn_rebuild(self.source, self.engine.lake)
 
-    def batches(self) -> Finding:
+    def check_batches(self) -> Finding:
         """Check that what the tables record of their batches agrees."""
         self.tell("batches")
-        return batches_agree(batches(self.source, self.engine.lake))
+        return batches_agree(compare_batches(self.source, self.engine.lake))
 
-    def bronze(self) -> Iterator[Finding]:
+    def check_bronze(self) -> Iterator[Finding]:
         """Check Bronze against Kafka."""
-        yield self.offsets()
+        yield self.check_offsets()
         if self.choice.deep:
-            yield self.same_bytes()
+            yield self.check_same_bytes()
 
-    def offsets(self) -> Finding:
+    def check_offsets(self) -> Finding:
         """Check that every offset of the committed range is in Bronze exactly once, or holds no record."""
         self.tell("bronze: offsets")
         losses = accepted_losses(self._bronze) if self._bronze else []
         audit = self.engine.audit_offsets(self.source, self._spans)
-        settled = settle(audit.gaps, self._position, losses, self._asked)
+        settled = settle(audit.gaps, self._position, losses, self._kafka)
         return offsets(audit, settled, whole=not self.choice.timed)
 
-    def same_bytes(self) -> Finding:
+    def check_same_bytes(self) -> Finding:
         """Check that Bronze has the bytes that Kafka has, of the records that Kafka still has."""
         self.tell("bronze: comparing bytes")
-        state = state_of(self._asked, self._position)
+        state = state_of(self._kafka, self._position)
         if isinstance(state, str):
             return same_bytes(ValueAudit(), (f"left out: everything, as {state}",))
         reading = plan_reading(self._spans, state, self.choice.share)
-        return compare_bytes(self.source, self.engine, reading, self._asked)
+        return compare_bytes(self.source, self.engine, reading, self._kafka)
 
-    def silver(self) -> Iterator[Finding]:
+    def check_silver(self) -> Iterator[Finding]:
         """Check Silver and quarantine against Bronze."""
-        yield from self.counts()
-        yield from self.rows()
+        yield from self.check_counts()
+        yield from self.check_rows()
 
-    def counts(self) -> Iterator[Finding]:
+    def check_counts(self) -> Iterator[Finding]:
         """Check that every Bronze row is in one place, and that no event is in Silver twice."""
         if self._torn is not None:
             yield from (torn(check, "silver", self._torn) for check in ("reconciled", "event_id_unique"))
@@ -133,7 +133,7 @@ class Verifier:
         yield reconciled(audit, outdated=layout.silver(self.source) in self._outdated)
         yield event_id_unique(audit)
 
-    def rows(self) -> Iterator[Finding]:
+    def check_rows(self) -> Iterator[Finding]:
         """Check that Silver and quarantine are what the present definition makes of Bronze."""
         if self._torn is not None:
             yield from (torn("equals_recompute", table, self._torn) for table in ("silver", "quarantine"))
@@ -147,7 +147,7 @@ class Verifier:
             self.tell(f"silver: {audit.records:,} records computed again")
         yield from rows_equal_recompute(audit)
 
-    def gold(self, table: GoldTable) -> Finding:
+    def check_gold(self, table: GoldTable) -> Finding:
         """Check a Gold table against Silver."""
         self.tell(f"gold: {table.name}")
         if layout.gold(self.source, table) in self._outdated:
@@ -187,8 +187,8 @@ class Verifier:
         return committed(self._bronze, self._position, self._scope) if self._bronze else {}
 
     @property
-    def _asked(self) -> Asked:
-        return Asked(self.connection, self.source.topic.name, self.tell)
+    def _kafka(self) -> KafkaAccess:
+        return KafkaAccess(self.connection, self.source.topic.name, self.tell)
 
     def _open(self, table: TableId) -> LakeTable | None:
         return open_table(table, self.engine.lake)

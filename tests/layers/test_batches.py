@@ -9,7 +9,7 @@ from streaming_assets.contract import Field, GoldTable, ScalarType
 from streaming_assets.lake.compaction import merge_files
 from streaming_assets.lake.history import entry_path
 from streaming_assets.lake.maintenance import maintain
-from streaming_assets.layers.batches import Batches, batches
+from streaming_assets.layers.batches import Batches, compare_batches
 
 AT = "2026-03-01T11:00:00Z"
 TOTALS = GoldTable(
@@ -38,7 +38,7 @@ RIGHT = {"bronze": 3, "silver": 3, "quarantine": 2, "gold.totals": 3}
 
 
 def found(lab):
-    return batches(lab.source, lab.lake)
+    return compare_batches(lab.source, lab.lake)
 
 
 def move(lab, layer, batch, table=None):

@@ -28,7 +28,7 @@ def check(flow, connection, choice=None, name="offsets"):
     """Run one check of Bronze."""
     engine = make_engine(flow.settings, None)
     try:
-        return getattr(Verifier(flow.source, engine, connection, choice or Choice()), name)()
+        return getattr(Verifier(flow.source, engine, connection, choice or Choice()), f"check_{name}")()
     finally:
         engine.close()
 
