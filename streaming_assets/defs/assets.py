@@ -93,7 +93,7 @@ def _silver(translator: Translator) -> dg.AssetsDefinition:
             with runtime.locked(source):
                 # What a run brought is counted, so that its cost follows what is new; a run that brought nothing
                 # counts all.
-                audit = runtime.table_engine.audit(source, after=before if steps else NO_BATCH)
+                audit = runtime.table_engine.audit_counts(source, after=before if steps else NO_BATCH)
             checks = silver_check_results(source, audit, runtime.settings.quarantine_threshold)
             yield from _silver_and_quarantine(source, runtime, steps, checks)
 

@@ -8,7 +8,7 @@ import dagster as dg
 
 from streaming_assets.contract import EventSource
 from streaming_assets.defs.translator import table_key
-from streaming_assets.engines.audits import Audit
+from streaming_assets.engines.audits import CountAudit
 from streaming_assets.lake import layout
 from streaming_assets.lake.opening import open_table
 from streaming_assets.lake.schemas import PLACE
@@ -71,7 +71,7 @@ def bronze_check_results(source: EventSource, lake: Path) -> list[dg.AssetCheckR
     ]
 
 
-def silver_check_results(source: EventSource, audit: Audit, threshold: float) -> list[dg.AssetCheckResult]:
+def silver_check_results(source: EventSource, audit: CountAudit, threshold: float) -> list[dg.AssetCheckResult]:
     """Check Silver and quarantine.
 
     Args:
@@ -87,7 +87,7 @@ def silver_check_results(source: EventSource, audit: Audit, threshold: float) ->
     ]
 
 
-def _quarantine_share(source: EventSource, audit: Audit, threshold: float) -> dg.AssetCheckResult:
+def _quarantine_share(source: EventSource, audit: CountAudit, threshold: float) -> dg.AssetCheckResult:
     share = audit.quarantine / audit.bronze if audit.bronze else 0.0
     return dg.AssetCheckResult(
         passed=share <= threshold,

@@ -13,8 +13,8 @@ EXAMPLES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Audit:
-    """What the tables of a source say when batches up to Silver's are counted against each other."""
+class CountAudit:
+    """The tables of a source, counted against each other, for batches up to Silver's."""
 
     bronze: int
     """Bronze rows."""
@@ -23,16 +23,16 @@ class Audit:
     quarantine: int
     """Quarantined rows."""
     duplicates: int
-    """Bronze rows in neither table, whose event another Bronze row brought to Silver."""
+    """Bronze rows in neither table whose event Silver has, brought by another Bronze row."""
     lost: int
-    """Bronze rows in neither table, whose event is in neither."""
+    """Bronze rows in neither table whose event Silver does not have."""
     repeated_events: int
     """Events (id and time) that are in Silver more than once."""
     repeated_ids: int
     """Event ids in Silver with more than one row."""
     in_both: int
     """Records that are in Silver and in quarantine."""
-    foreign: int
+    without_bronze: int
     """Rows of Silver and quarantine that come from no Bronze row."""
     examples: tuple[str, ...] = ()
     """Some of the records that are out of place, as a person can look them up."""

@@ -11,7 +11,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from streaming_assets.contract import EventSource, GoldTable
-from streaming_assets.engines.audits import EVERYTHING, Audit, GoldAudit, OffsetAudit, RowAudit, Scope, ValueAudit
+from streaming_assets.engines.audits import EVERYTHING, CountAudit, GoldAudit, OffsetAudit, RowAudit, Scope, ValueAudit
 from streaming_assets.lake.losses import AcceptedLoss
 from streaming_assets.lake.positions import Position
 from streaming_assets.lake.snapshot import NO_BATCH
@@ -183,7 +183,7 @@ class Engine(Protocol):
         """
         ...
 
-    def audit(self, source: EventSource, *, after: int = NO_BATCH, upto: int | None = None) -> Audit:
+    def audit_counts(self, source: EventSource, *, after: int = NO_BATCH, upto: int | None = None) -> CountAudit:
         """Count the tables of a source against each other, record by record.
 
         Args:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from streaming_assets.contract import GoldTable
-from streaming_assets.engines.audits import Audit, GoldAudit, OffsetAudit, RowAudit, ValueAudit
+from streaming_assets.engines.audits import CountAudit, GoldAudit, OffsetAudit, RowAudit, ValueAudit
 from streaming_assets.layers.batches import Batches
 from streaming_assets.layers.gaps import Settled, format_gaps, format_ranges, total
 from streaming_assets.layers.torn_rebuild import TornRebuild
@@ -85,7 +85,7 @@ def batches_agree(compared: Batches) -> Finding:
     return Finding("batches", "all", not compared.faults, found, compared.faults, compared.notes, numbers)
 
 
-def reconciled(audit: Audit, *, outdated: bool = False) -> Finding:
+def reconciled(audit: CountAudit, *, outdated: bool = False) -> Finding:
     """Every Bronze row is in exactly one place: Silver, quarantine, or a duplicate of a Silver row.
 
     Args:
@@ -101,7 +101,7 @@ def reconciled(audit: Audit, *, outdated: bool = False) -> Finding:
     faults = {
         "lost": audit.lost - excused,
         "in both silver and quarantine": audit.in_both,
-        "without a Bronze row": audit.foreign,
+        "without a Bronze row": audit.without_bronze,
     }
     wrong = [f"{count:,} {fault}" for fault, count in faults.items() if count]
     if excused:
@@ -112,13 +112,13 @@ def reconciled(audit: Audit, *, outdated: bool = False) -> Finding:
     notes = (f"{excused:,} records unknown, as silver has rows of an earlier definition",) if excused else ()
     numbers = {
         name: getattr(audit, name)
-        for name in ("bronze", "silver", "quarantine", "duplicates", "lost", "in_both", "foreign")
+        for name in ("bronze", "silver", "quarantine", "duplicates", "lost", "in_both", "without_bronze")
     }
     passed = sum_holds and not wrong
     return Finding("reconciled", "silver", passed, ", ".join([found, *wrong]), audit.examples, notes, numbers)
 
 
-def event_id_unique(audit: Audit) -> Finding:
+def event_id_unique(audit: CountAudit) -> Finding:
     """No event, and no event id, is in Silver more than once.
 
     An event is told from others by its id and its time. A source that gives one id to events of different times

@@ -129,7 +129,7 @@ class Verifier:
             yield from (torn(check, "silver", self._torn) for check in ("reconciled", "event_id_unique"))
             return
         self.tell("silver: counting")
-        audit = self.engine.audit(self.source, after=self._scope.after, upto=self._scope.upto)
+        audit = self.engine.audit_counts(self.source, after=self._scope.after, upto=self._scope.upto)
         yield reconciled(audit, outdated=layout.silver(self.source) in self._outdated)
         yield event_id_unique(audit)
 

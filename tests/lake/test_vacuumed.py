@@ -98,7 +98,7 @@ def test_a_reader_that_is_too_slow_again_stops(lab, vacuumed, monkeypatch, layer
 
 
 def audited(lab):
-    return lab.engine.audit(lab.source)
+    return lab.engine.audit_counts(lab.source)
 
 
 def recomputed(lab):

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from streaming_assets.contract import Field, GoldTable, ScalarType, SilverTable
-from streaming_assets.engines.audits import Audit, GoldAudit
+from streaming_assets.engines.audits import CountAudit, GoldAudit
 from streaming_assets.layers.findings import Finding, event_id_unique, gold_equals_recompute, reconciled
 from streaming_assets.layers.scope import Choice
 from streaming_assets.layers.verify import verify
@@ -20,9 +20,9 @@ TOTALS = GoldTable(
     columns=(Field(name="kind", type=ScalarType.STRING), Field(name="events", type=ScalarType.LONG)),
     keys=("kind",),
 )
-RIGHT = Audit(
+RIGHT = CountAudit(
     bronze=1_005, silver=1_002, quarantine=2, duplicates=1, lost=0,
-    repeated_events=0, repeated_ids=0, in_both=0, foreign=0,
+    repeated_events=0, repeated_ids=0, in_both=0, without_bronze=0,
 )  # fmt: skip
 
 
@@ -218,12 +218,12 @@ def test_an_outdated_table_is_told_as_outdated(lab, make_lab, make_source):
         (changed(bronze=1_006, lost=1), False, "bronze 1,006 ≠ silver 1,002 + quarantine 2 + duplicates 1, 1 lost"),
         (changed(silver=1_003), False, "bronze 1,005 ≠ silver 1,003 + quarantine 2 + duplicates 1"),
         (
-            changed(duplicates=0, lost=1, in_both=1, foreign=0),
+            changed(duplicates=0, lost=1, in_both=1, without_bronze=0),
             False,
             "bronze 1,005 ≠ silver 1,002 + quarantine 2 + duplicates 0, 1 lost, 1 in both silver and quarantine",
         ),
         (
-            changed(lost=1, foreign=1, silver=1_003, duplicates=0),
+            changed(lost=1, without_bronze=1, silver=1_003, duplicates=0),
             False,
             "bronze 1,005 = silver 1,003 + quarantine 2 + duplicates 0, 1 lost, 1 without a Bronze row",
         ),

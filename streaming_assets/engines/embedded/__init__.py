@@ -10,9 +10,9 @@ import duckdb
 import pyarrow as pa
 
 from streaming_assets.contract import EventSource, GoldTable
-from streaming_assets.engines.audits import EVERYTHING, Audit, GoldAudit, OffsetAudit, RowAudit, Scope, ValueAudit
-from streaming_assets.engines.embedded.audit import Auditor
+from streaming_assets.engines.audits import EVERYTHING, CountAudit, GoldAudit, OffsetAudit, RowAudit, Scope, ValueAudit
 from streaming_assets.engines.embedded.bronze import ingest
+from streaming_assets.engines.embedded.count_audit import CountAuditor
 from streaming_assets.engines.embedded.duck import connect, memory_limit, threads
 from streaming_assets.engines.embedded.failures import explained
 from streaming_assets.engines.embedded.gold import Aggregator
@@ -105,10 +105,10 @@ class EmbeddedEngine:
         aggregator = self._aggregator(source, table)
         return self._over_whole_tables(source, lambda: aggregator.run(rebuild=rebuild))
 
-    def audit(self, source: EventSource, *, after: int = NO_BATCH, upto: int | None = None) -> Audit:
-        """See `Engine.audit`."""
+    def audit_counts(self, source: EventSource, *, after: int = NO_BATCH, upto: int | None = None) -> CountAudit:
+        """See `Engine.audit_counts`."""
         with explained(source):
-            return Auditor(self._refiner(source)).run(after, upto)
+            return CountAuditor(self._refiner(source)).run(after, upto)
 
     def audit_offsets(self, source: EventSource, spans: Mapping[int, tuple[int, int]]) -> OffsetAudit:
         """See `Engine.audit_offsets`."""

@@ -314,7 +314,7 @@ def test_silver_made_anew_has_what_was_released(mend):
     lab.refine()
 
     assert (silver(lab), held(lab)) == ([(0, "a", 1), (1, "b", 1)], [2])
-    audit = lab.engine.audit(lab.source)
+    audit = lab.engine.audit_counts(lab.source)
     assert (audit.bronze, audit.silver, audit.quarantine, audit.lost, audit.in_both) == (3, 2, 1, 0, 0)
 
 

@@ -30,7 +30,7 @@ def refined(make_lab, make_source):
         lab = make_lab(make_source(silver=SilverTable(**{"columns": COLUMNS, **silver})))
         lab.bronze(*events)
         lab.refine()
-        audit = lab.engine.audit(lab.source)
+        audit = lab.engine.audit_counts(lab.source)
         assert (audit.lost, audit.bronze) == (0, audit.silver + audit.quarantine + audit.duplicates)
         return lab
 

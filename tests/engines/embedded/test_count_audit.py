@@ -7,7 +7,7 @@ import dataclasses
 import pyarrow as pa
 import pytest
 
-from streaming_assets.engines.audits import Audit
+from streaming_assets.engines.audits import CountAudit
 
 AT = "2026-03-01T11:00:00Z"
 
@@ -16,9 +16,9 @@ def event(**fields):
     return {"at": AT, "kind": "view", **fields}
 
 
-RIGHT = Audit(
+RIGHT = CountAudit(
     bronze=5, silver=2, quarantine=2, duplicates=1, lost=0,
-    repeated_events=0, repeated_ids=0, in_both=0, foreign=0,
+    repeated_events=0, repeated_ids=0, in_both=0, without_bronze=0,
 )  # fmt: skip
 
 
@@ -34,11 +34,11 @@ def lab(make_lab):
 
 def audit(lab, **how):
     """Count, and leave out where to look."""
-    return dataclasses.replace(lab.engine.audit(lab.source, **how), examples=())
+    return dataclasses.replace(lab.engine.audit_counts(lab.source, **how), examples=())
 
 
 def examples(lab):
-    return lab.engine.audit(lab.source).examples
+    return lab.engine.audit_counts(lab.source).examples
 
 
 def changed(**counts):
@@ -53,8 +53,8 @@ def test_right_tables_pass(lab):
 def test_nothing_is_right(make_lab):
     """Before the first refresh, and before the first refinement, there is nothing to count."""
     lab = make_lab()
-    counts = [field.name for field in dataclasses.fields(Audit) if field.name != "examples"]
-    nothing = Audit(**dict.fromkeys(counts, 0))
+    counts = [field.name for field in dataclasses.fields(CountAudit) if field.name != "examples"]
+    nothing = CountAudit(**dict.fromkeys(counts, 0))
     assert audit(lab) == nothing
     lab.bronze(event())
     assert audit(lab) == nothing
@@ -73,9 +73,9 @@ def test_a_doubled_bronze_row_is_found(lab):
 
 
 def test_a_removed_bronze_row_is_found(lab):
-    """A Silver row whose Bronze row is gone is foreign."""
+    """A Silver row whose Bronze row is gone comes from no Bronze row."""
     lab.delete("bronze", '"offset" = 3')
-    assert audit(lab) == changed(bronze=4, foreign=1)
+    assert audit(lab) == changed(bronze=4, without_bronze=1)
 
 
 def test_a_removed_silver_row_is_found(lab):
@@ -118,7 +118,7 @@ def test_a_row_in_both_tables_is_found(lab):
 
 @pytest.mark.parametrize("batch", [-1, 0, 1, 2, 3, 99])
 @pytest.mark.parametrize("layer", ["silver", "quarantine"])
-def test_a_foreign_row_is_found(lab, layer, batch):
+def test_a_row_without_a_bronze_row_is_found(lab, layer, batch):
     """A row that comes from no Bronze row is found, whatever batch it claims to be of."""
     first, *_ = lab.rows(layer)
     lab.plant(layer, [{**first, "event_id": "x", "offset": 77, "batch": batch}])
@@ -126,7 +126,7 @@ def test_a_foreign_row_is_found(lab, layer, batch):
         # What is in quarantine after Silver's batch may be the work of a run that ended before Silver's commit.
         assert audit(lab) == RIGHT
     else:
-        assert audit(lab) == changed(**{layer: 3, "foreign": 1})
+        assert audit(lab) == changed(**{layer: 3, "without_bronze": 1})
 
 
 @pytest.mark.parametrize("batch", [-1, 0, 1])

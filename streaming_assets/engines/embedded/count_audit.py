@@ -1,4 +1,16 @@
-"""The tables of a source counted against each other, record by record."""
+"""The tables of a source counted against each other, record by record.
+
+What is audited are the Bronze batches after `after`, up to `upto`. The relations:
+
+- `bronze_rows`: Bronze's of these batches. The last one is never after Silver's: what that has not seen is not lost.
+- `silver_rows`: Silver's after `after`, but for what a replay brought from earlier batches, as it gives its own batch.
+  Where a last batch is asked for, only rows up to it, and what came from `bronze_rows` by a later replay.
+- `quarantine_rows`: those of these batches that are in quarantine; not what Silver has by a replay that has ended
+  before it could tell quarantine.
+- `stored_events`: all of Silver, as any row of it may be the event that a duplicate repeats.
+- `leftover`: rows of `bronze_rows` in neither table. Those whose event is in `stored_events` are `explained`, as
+  duplicates; the others are lost.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +18,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from streaming_assets.engines.audits import Audit
+from streaming_assets.engines.audits import CountAudit
 from streaming_assets.engines.embedded.duck import count, read_parquet, timestamp
 from streaming_assets.engines.embedded.release import in_quarantine
 from streaming_assets.engines.embedded.samples import examples
@@ -23,14 +35,14 @@ _IN_BOTH = f"SELECT {PLACE} FROM silver_rows SEMI JOIN quarantine_rows USING ({P
 
 
 @dataclass
-class Auditor:
-    """Audits one source."""
+class CountAuditor:
+    """Counts the tables of one source."""
 
     refiner: Refiner
     """Reads records again where their event has to be known."""
 
-    def run(self, after: int, last: int | None) -> Audit:
-        """Count; see `Engine.audit`."""
+    def run(self, after: int, last: int | None) -> CountAudit:
+        """Count; see `Engine.audit_counts`."""
         source, lake = self.refiner.source, self.refiner.lake
         bronze = open_table(layout.bronze(source), lake)
         silver = open_table(layout.silver(source), lake)
@@ -50,17 +62,17 @@ class Auditor:
         self._view("stored_events", silver, silver_schema(source), (NO_BATCH, newest))
         return self._audit(after, self._leftover(bronze, upto))
 
-    def _audit(self, after: int, duplicates: int) -> Audit:
+    def _audit(self, after: int, duplicates: int) -> CountAudit:
         connection = self.refiner.connection
         lost = count(connection, "leftover") - duplicates
         in_both = count(connection, f"({_IN_BOTH})")
-        foreign = {layer: count(connection, f"({_foreign(layer)})") for layer in ("silver", "quarantine")}
-        told = {
+        without_bronze = {layer: count(connection, f"({_without_bronze(layer)})") for layer in ("silver", "quarantine")}
+        faults = {
             "lost": (lost, _LOST),
             "in silver and quarantine": (in_both, _IN_BOTH),
-            **{f"in {layer} alone": (number, _foreign(layer)) for layer, number in foreign.items()},
+            **{f"in {layer} alone": (number, _without_bronze(layer)) for layer, number in without_bronze.items()},
         }
-        return Audit(
+        return CountAudit(
             bronze=count(connection, "bronze_rows"),
             silver=count(connection, "silver_rows"),
             quarantine=count(connection, "quarantine_rows"),
@@ -69,9 +81,9 @@ class Auditor:
             repeated_events=self._repeated("event_id, event_time") + self._stored_before(after),
             repeated_ids=self._repeated("event_id"),
             in_both=in_both,
-            foreign=sum(foreign.values()),
+            without_bronze=sum(without_bronze.values()),
             examples=tuple(
-                each for what, (number, query) in told.items() if number for each in examples(connection, query, what)
+                each for what, (number, query) in faults.items() if number for each in examples(connection, query, what)
             ),
         )
 
@@ -153,5 +165,5 @@ class Auditor:
 _LOST = f"SELECT {PLACE} FROM leftover ANTI JOIN explained USING ({PLACE})"
 
 
-def _foreign(layer: str) -> str:
+def _without_bronze(layer: str) -> str:
     return f"SELECT {PLACE} FROM {layer}_rows ANTI JOIN bronze_rows USING ({PLACE})"
