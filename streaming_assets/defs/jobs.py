@@ -70,7 +70,7 @@ def maintenance_job(translator: Translator) -> dg.JobDefinition:
 
 
 def maintenance_schedule(translator: Translator, job: dg.JobDefinition) -> dg.ScheduleDefinition:
-    """Make the schedule that maintains a source where it is worth it, unless the last time is still to come.
+    """Make the schedule that maintains a source where it is worth it, unless the previous run has not ended.
 
     Merging is worth it once there are many small files, and what no reader needs is deleted once an hour.
     """
