@@ -87,7 +87,7 @@ class EmbeddedEngine:
         """See `Engine.refine`."""
         with explained(source):
             refiner = self._refiner(source)
-            Rebuilder(refiner).finish()
+            Rebuilder(refiner).finish_or_raise()
             yield from refiner.run()
 
     def rebuild(self, source: EventSource) -> Iterator[Staged | Rebuilt]:

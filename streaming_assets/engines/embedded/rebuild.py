@@ -44,35 +44,48 @@ class Rebuilder:
             EngineError: There is not enough disk space.
             TableError: Bronze can't be read, or a table not be written.
         """
-        done = self._finish()
-        if done is not None:
+        left = self._staging()
+        done = self._finish_interrupted()
+        # What an earlier definition staged makes the tables belong together again; what is asked for is still to do.
+        if done is not None and left is not None and left.definition == silver_version(self.refiner.source):
             yield done
             return
         bronze = open_ours(layout.bronze(self.refiner.source), self.refiner.lake)
         if bronze is None:
             return
-        staging = self._begun() or self._begin()
+        # What is still staged is of the present definition, and of a generation to come.
+        staging = self._staging() or self._start_staging()
         self._expect_space(staging, bronze)
-        yield from self._stage(staging, bronze)
+        yield from self._refine_into(staging, bronze)
         reach("rebuild.staged")
         yield self._swap(staging)
 
-    def finish(self) -> None:
-        """Finish what a run that ended has left; a rebuild that is not complete is left to the next one.
+    def finish_or_raise(self) -> None:
+        """Finish what an interrupted rebuild left; one that is incomplete is left to the next `--rebuild silver`.
 
         Raises:
             TableError: Silver and quarantine do not belong together, and nothing is staged that would mend it.
         """
-        self._finish()
+        self._finish_interrupted()
         silver, quarantine = self._generations()
         if silver != quarantine:
             raise self._torn(silver, quarantine)
 
-    def _finish(self) -> Rebuilt | None:
+    def _finish_interrupted(self) -> Rebuilt | None:
+        """Swap or discard what an interrupted rebuild left; return what was swapped.
+
+        | staged                                       | done                                                |
+        |-|-|
+        | of Silver's generation                       | swap: quarantine, or only tidying up, is left to do |
+        | nothing, or an older generation              | discard                                             |
+        | a newer generation, of another definition    | discard: no row of it is in its place               |
+        | a newer generation, complete                 | swap                                                |
+        | a newer generation, incomplete               | keep for the next `--rebuild silver`                |
+        """
         source, lake = self.refiner.source, self.refiner.lake
-        staging = find_staging(source, lake)
+        staging = self._staging()
         silver, _ = self._generations()
-        if staging is not None and staging.generation == silver:  # quarantine, or only tidying up, is left to be done
+        if staging is not None and staging.generation == silver:
             return self._swap(staging)
         if staging is None or staging.generation < silver or staging.definition != silver_version(source):
             discard_staging(source, lake)
@@ -86,11 +99,10 @@ class Rebuilder:
             return False
         return staged.batch >= (silver.batch if silver else 0)
 
-    def _begun(self) -> Staging | None:
-        # What `_finish` has left is of the present definition, and of a generation to come.
+    def _staging(self) -> Staging | None:
         return find_staging(self.refiner.source, self.refiner.lake)
 
-    def _begin(self) -> Staging:
+    def _start_staging(self) -> Staging:
         source = self.refiner.source
         generation = max(self._generations()) + 1
         return begin_staging(source, self.refiner.lake, definition=silver_version(source), generation=generation)
@@ -103,16 +115,16 @@ class Rebuilder:
         free = shutil.disk_usage(staging.lake).free
         if needed > free:
             raise EngineError(
-                f"There is not enough disk space to make Silver of {self.refiner.source.name} anew.",
+                f"There is not enough disk space to rebuild Silver of {self.refiner.source.name}.",
                 found=f"{free / _GIB:.1f} GiB free in {staging.lake}",
                 expected=f"about {needed / _GIB:.1f} GiB: the old tables stay until the new ones are complete, and "
                 "until the retention of files is over",
-                meaning="the tables are as they were; what was made anew so far is kept",
+                meaning="the tables are as they were; what was rebuilt so far is kept",
                 remedy=f"free disk space, then run {refresh_command(bronze.id, '--rebuild', 'silver')} again: it goes "
                 "on where it was",
             )
 
-    def _stage(self, staging: Staging, bronze: LakeTable) -> Iterator[Staged]:
+    def _refine_into(self, staging: Staging, bronze: LakeTable) -> Iterator[Staged]:
         staged = self._open("silver", staging)
         files = bronze.files(newer_than=staged.batch) if staged else bronze.files()
         total = bronze.rows()
@@ -124,7 +136,7 @@ class Rebuilder:
     def _swap(self, staging: Staging) -> Rebuilt:
         """Let the staged tables take their places, as far as they have not yet."""
         source, lake = self.refiner.source, self.refiner.lake
-        silver, quarantine = (self._staged(layer, staging) for layer in ("silver", "quarantine"))
+        silver, quarantine = (self._staged_table(layer, staging) for layer in ("silver", "quarantine"))
         upto = max(silver.batch, quarantine.batch)
         for staged, batch in ((silver, silver.batch), (quarantine, upto)):
             # Whatever a replay brought to the old Silver, nothing is left to be told to the new quarantine.
@@ -152,7 +164,7 @@ class Rebuilder:
                 reach("rebuild.swapped")
                 return
 
-    def _staged(self, layer: layout.Layer, staging: Staging) -> LakeTable:
+    def _staged_table(self, layer: layout.Layer, staging: Staging) -> LakeTable:
         table = self._open(layer, staging)
         if table is None:
             raise self._torn(*self._generations())
@@ -172,7 +184,7 @@ class Rebuilder:
         return TableError(
             f"Silver and quarantine of {source.name} do not belong together.",
             found=f"generation {silver} of Silver, generation {quarantine} of quarantine",
-            expected="the same generation: both are made anew together",
+            expected="the same generation: both are rebuilt together",
             meaning="records may be in both tables, or in neither; nothing was read or written, and Bronze has all",
             remedy=f"{refresh_command(layout.silver(source), '--rebuild', 'silver')}, which makes both from Bronze",
         )

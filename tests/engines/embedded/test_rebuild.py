@@ -367,6 +367,18 @@ def test_a_half_finished_swap_is_finished_under_another_definition(labs, filled,
     assert definitions(first)["silver"] == silver_version(UPPER)
 
 
+@pytest.mark.parametrize("fault", ["rebuild.swapped@1", "rebuild.swapped@2"])
+def test_a_rebuild_after_another_definition_was_half_swapped_is_of_the_present_one(labs, filled, from_scratch, fault):
+    """Asked for after the plugin changed once more, a rebuild makes what it is asked for, not what was left staged."""
+    kill_at(filled, fault, "rebuild", name="upper")
+    changed = labs(WIDER)
+    *steps, rebuilt = rebuilding.refresh(changed, "rebuild")
+    assert [step.batch for step in steps] == [1, 2, 3, 4]
+    assert (rebuilt.generation, definitions(changed)["silver"]) == (2, silver_version(WIDER))
+    rebuilding.refresh(changed, "refine", "gold")
+    assert rows(changed) == from_scratch(WIDER)
+
+
 def test_a_refresh_leaves_an_unfinished_rebuild_to_the_next_one(labs, filled, from_scratch):
     """A rebuild killed half-way takes no place; refreshes go on with the old tables, until it is asked for again."""
     kill_at(filled, "silver.committed@3", "rebuild", name="upper")
