@@ -45,12 +45,13 @@ POINTS: Mapping[str, str] = {
     "replay.silver": "what fits now is in Silver, quarantine does not know",
     "replay.released": "quarantine knows what a slice of the replay released",
     "rebuild.staged": "Silver and quarantine are made anew, the old ones still in their place",
+    "rebuild.linked": "the files of one of the two lie beside the old ones, no commit names them",
     "rebuild.swapped": "one of the two, Silver first, has taken its place",
     "compact.begin": "small files are about to be merged",
     "compact.done": "small files are merged, the old ones still there",
     "vacuum.done": "old files are deleted",
 }
-"""Every fault point by name, in the order in which a record meets them; its number is its place, from 1."""
+"""Every fault point by name, with what holds when it is reached."""
 
 _ENTRY = re.compile(
     r"(?P<point>[a-z_.]+)(@(?P<hit>[1-9][0-9]*))?=(?P<action>kill|raise|delay:(?P<seconds>[0-9]+(\.[0-9]+)?))"

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
+import streaming_assets
 from streaming_assets.errors import SettingsError
-from streaming_assets.faults import VARIABLE, FaultRaised, reach, then_reach
+from streaming_assets.faults import POINTS, VARIABLE, FaultRaised, reach, then_reach
+from streaming_assets.lake.layout import Layer
 
 
 @pytest.fixture
@@ -76,3 +82,18 @@ def test_what_arms_no_point_is_told(arm, text):
     arm(text)
     with pytest.raises(SettingsError, match=r"kafka\.polled"):
         reach("bronze.computed")
+
+
+def reached(file: Path) -> Iterator[str]:
+    """The points that a module reaches; `{layer}` in a name stands for each layer of tables."""
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"reach", "then_reach"}:
+            name = ast.unparse(node.args[-1]).removeprefix("f").strip("'\"")
+            yield from {name.replace("{layer}", layer) for layer in get_args(Layer)}
+
+
+def test_the_points_that_are_reached_are_those_that_there_are():
+    """Every point is reached somewhere, and what is reached anywhere is one of the points."""
+    package = Path(streaming_assets.__file__).parent
+    files = [file for file in package.rglob("*.py") if file.name != "faults.py"]
+    assert {point for file in files for point in reached(file)} == set(POINTS)

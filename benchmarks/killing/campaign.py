@@ -145,6 +145,9 @@ class Victims:
     def _kill(self, moment: Moment) -> None:
         self._wait_for_backlog()
         rebuild = moment.kind == "rebuild"
+        if rebuild:  # one that finishes what an earlier rebuild left would not reach the moment
+            self._start(dagster=False).expect(0)
+            self._killed_at = None
         dagster = not rebuild and self._next_is_dagster()
         with self._left_behind():
             process = self._start(dagster=dagster, rebuild=rebuild, fault=moment.fault)

@@ -15,12 +15,13 @@ POINTS = (
     *(f"{layer}.{step}" for layer in ("bronze", "quarantine", "silver", "gold")
       for step in ("computed", "written", "committed")),
 )  # fmt: skip
-"""Fault points of a refresh, as `streaming_assets.faults` names them."""
+"""Fault points of a refresh, as `streaming_assets.faults` names them; every point there is in one of these three, or a
+test kills at it (`tests/benchmarks/test_kill.py`)."""
 
 MAINTENANCE_POINTS = ("compact.begin", "compact.done", "vacuum.done")
 """Fault points of maintenance."""
 
-REBUILD_POINTS = (("rebuild.staged", 1), ("rebuild.swapped", 1), ("rebuild.swapped", 2))
+REBUILD_POINTS = (("rebuild.staged", 1), ("rebuild.linked", 1), ("rebuild.swapped", 1), ("rebuild.swapped", 2))
 """Fault points of a rebuild of Silver and quarantine, each with the hit at which it is reached."""
 
 LAYERS = ("bronze", "silver", "quarantine", "gold")
@@ -67,7 +68,7 @@ def plan(kills: int, chance: random.Random) -> list[Moment]:
         hit = lap % HITS
         moments += [Moment("point", point, 1 + (hit + place) % HITS) for place, point in enumerate(POINTS)]
         moments += [Moment("maintain", point, 1 + hit) for point in MAINTENANCE_POINTS]
-        moments.append(Moment("rebuild", *REBUILD_POINTS[hit]))
+        moments.append(Moment("rebuild", *REBUILD_POINTS[lap % len(REBUILD_POINTS)]))
         moments += [Moment("random"), Moment("random"), Moment("producer"), Moment("file", LAYERS[lap % len(LAYERS)])]
         if len(moments) >= kills:
             break

@@ -153,8 +153,10 @@ class LakeTable(Snapshot):
         # Nothing is read, so that delta-rs would see no conflict with a compaction, and keep what that has merged.
         properties.max_commit_retries = 0
         with table_errors(self.id, self.path):
+            linked = link_files(staged.path, self.path)
+            reach("rebuild.linked")
             self._delta.create_write_transaction(
-                [*link_files(staged.path, self.path)],
+                [*linked],
                 "overwrite",
                 staged._delta.schema(),
                 partition_by=list(PARTITIONING.get(self.id.layer, ())),

@@ -14,14 +14,16 @@ from streaming_assets.faults import POINTS
 
 KILL = Path(__file__).parents[2] / "benchmarks" / "kill.py"
 KILLS = 42
-LAYERS = ("kafka", "bronze", "quarantine", "silver", "gold", "compact", "vacuum")
+TESTED_ELSEWHERE = {"replay.begun", "replay.silver", "replay.released"}
+"""Fault points that no command of the benchmark reaches; `tests/engines/embedded/test_replay.py` kills at each."""
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
 @pytest.mark.usefixtures("broker")  # skips where there is no Java
-def test_kills_at_every_point_lose_and_double_nothing(tmp_path):
+def test_kills_at_every_point_lose_and_double_nothing(benchmark_module, tmp_path):
     """After SIGKILL at each point of both sources `verify` and the independent reader find nothing wrong."""
+    moments = benchmark_module("killing.moments")
     command = [sys.executable, KILL, "--kills", str(KILLS), "--dagster", "--json"]
     told = tmp_path / "told"
     with told.open("wb") as err, subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=err) as process:
@@ -37,7 +39,15 @@ def test_kills_at_every_point_lose_and_double_nothing(tmp_path):
     assert sum(report["kills"].values()) == KILLS + 1
     assert report["dagster"] > 0
     killed_twice = {moment for moment, count in report["kills"].items() if count >= 2}
-    assert {point for point in POINTS if point.split(".")[0] in LAYERS} <= killed_twice
+    assert {*moments.POINTS, *moments.MAINTENANCE_POINTS} <= killed_twice
+
+
+def test_every_fault_point_is_killed_at(benchmark_module):
+    """Each fault point is in the benchmark's plan, or is named as one that a test kills at; none is in both."""
+    moments = benchmark_module("killing.moments")
+    of_a_rebuild = dict.fromkeys(point for point, _ in moments.REBUILD_POINTS)
+    planned = [*moments.POINTS, *moments.MAINTENANCE_POINTS, *of_a_rebuild]
+    assert sorted([*planned, *TESTED_ELSEWHERE]) == sorted(POINTS)
 
 
 def test_a_process_that_is_not_killed_fails_the_benchmark(benchmark_module, tmp_path):

@@ -327,7 +327,7 @@ def test_statistics_that_others_added_stay(filled):
 
 
 DURING = ["quarantine.committed@2", "silver.written@3", "silver.committed@4"]
-SWAPPING = ["rebuild.staged", "rebuild.swapped@1", "rebuild.swapped@2"]
+SWAPPING = ["rebuild.staged", *(f"rebuild.{moment}@{hit}" for hit in (1, 2) for moment in ("linked", "swapped"))]
 AFTER = ["gold.written@2", "gold.committed@1"]
 LEFT = {"quarantine.committed@2": [2, 3, 4], "silver.written@3": [3, 4], **{each: [1, 2, 3, 4] for each in AFTER}}
 """The batches that are staged by a rebuild after a kill: after one of Gold, which comes last, all of them again."""
