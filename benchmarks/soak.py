@@ -39,8 +39,8 @@ from streaming_assets.kafka.publisher import Publisher
 from streaming_assets.kafka.topics import ensure_topic
 from streaming_assets.lake import layout
 from streaming_assets.lake.log import log_entries
-from streaming_assets.lake.maintainer import maintain_apart
-from streaming_assets.lake.maintenance import MANY
+from streaming_assets.lake.maintenance import MERGE_FROM_BESIDE_REFRESH
+from streaming_assets.lake.maintenance_process import maintain_apart
 from streaming_assets.lake.opening import open_table
 from streaming_assets.registry import load_sources
 from streaming_assets.settings import Settings, load_settings
@@ -219,7 +219,7 @@ class Soak:
             raise SystemExit(f"the refresh ended with exit code {refreshing.returncode}")
 
     def _maintain(self) -> None:
-        for outcome in maintain_apart(self._tables, self.settings, least=MANY):
+        for outcome in maintain_apart(self._tables, self.settings, min_files=MERGE_FROM_BESIDE_REFRESH):
             self.maintained += outcome.done is not None
             if outcome.error is not None:
                 CONSOLE.print(f"{outcome.table.name}: {outcome.error}")

@@ -12,8 +12,8 @@ from streaming_assets.defs.resources import Runtime
 from streaming_assets.defs.translator import SOURCE_TAG, Translator, table_key
 from streaming_assets.errors import StreamingAssetsError
 from streaming_assets.lake import layout
-from streaming_assets.lake.maintainer import maintain_apart
-from streaming_assets.lake.maintenance import FEW, MANY, Maintained, is_due
+from streaming_assets.lake.maintenance import MERGE_FROM, MERGE_FROM_BESIDE_REFRESH, Maintained, is_due
+from streaming_assets.lake.maintenance_process import maintain_apart
 
 ACTIVE = [
     dg.DagsterRunStatus.NOT_STARTED,
@@ -52,7 +52,7 @@ def maintenance_job(translator: Translator) -> dg.JobDefinition:
 
     @dg.op(
         name=f"{source.name}__maintain",
-        config_schema={"least": dg.Field(int, FEW, description="Files of one size that are worth a merge.")},
+        config_schema={"min_files": dg.Field(int, MERGE_FROM, description="Files of one size that are worth a merge.")},
     )
     def compact_and_vacuum(context: dg.OpExecutionContext, runtime: dg.ResourceParam[Runtime]) -> None:
         with explained(context):
@@ -88,7 +88,8 @@ def maintenance_schedule(translator: Translator, job: dg.JobDefinition) -> dg.Sc
         if waiting:
             return dg.SkipReason(f"run {waiting[0].run_id} of {job.name} has not ended")
         if context.scheduled_execution_time.minute == _HOURLY_MINUTE or _is_due(translator):
-            return dg.RunRequest(run_config={"ops": {f"{source.name}__maintain": {"config": {"least": MANY}}}})
+            config = {"min_files": MERGE_FROM_BESIDE_REFRESH}
+            return dg.RunRequest(run_config={"ops": {f"{source.name}__maintain": {"config": config}}})
         return dg.SkipReason(f"no table of {source.name} has many small files")
 
     return when_due
@@ -103,7 +104,7 @@ def _is_due(translator: Translator) -> bool:
 
 def _maintain(context: dg.OpExecutionContext, source: EventSource, runtime: Runtime) -> None:
     failed = []
-    for outcome in maintain_apart(layout.tables_of(source), runtime.settings, least=context.op_config["least"]):
+    for outcome in maintain_apart(layout.tables_of(source), runtime.settings, min_files=context.op_config["min_files"]):
         if outcome.error is not None and outcome.postponed:
             context.log.info("%s is left for the next time. %s", outcome.table.name, outcome.error)
         elif outcome.error is not None:

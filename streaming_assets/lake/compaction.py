@@ -14,10 +14,10 @@ from datetime import UTC, datetime, timedelta
 from streaming_assets.lake.files import DataFile
 from streaming_assets.lake.tables import LakeTable
 
-FEW = 2
+MERGE_FROM = 2
 """Files of one size from which on a merge is worth it where nothing else goes on."""
 
-MANY = 8
+MERGE_FROM_BESIDE_REFRESH = 8
 """Files of one size from which on a merge is worth it beside a refresh. A merge of so many fills a file of the next
 size at least by half, so it is rewritten at that size once or twice."""
 
@@ -33,33 +33,33 @@ _SETTLED = timedelta(days=1)
 Partition = tuple[tuple[str, str], ...]
 
 
-def merge_files(table: LakeTable, *, least: int, now: datetime | None = None) -> Iterator[dict[str, str]]:
+def merge_files(table: LakeTable, *, min_files: int, now: datetime | None = None) -> Iterator[dict[str, str]]:
     """Merge the files of a table where it is worth it, smallest first.
 
     Args:
         table: The table; it moves on to the version after each merge.
-        least: How many files of one size are worth a merge.
+        min_files: How many files of one size are worth a merge.
         now: The present time; None takes the clock's.
 
     Yields:
-        The partition that is merged next, before it is; the merge is done when the next one is asked for.
+        A partition, each time that files of it have been merged.
 
     Raises:
         ConcurrentWrite: A refresh replaced rows meanwhile; that merge was refused as a whole.
         TableError: The table can't be read or written.
     """
     for target in _targets(table.file_bytes):
-        for partition in _worth(table.files(), target, least, now or datetime.now(tz=UTC)):
-            yield dict(partition)
+        for partition in _worth(table.files(), target, min_files, now or datetime.now(tz=UTC)):
             # Read anew each time, as a refresh may have brought batches since the merge before.
             table.compact(metadata=table.commit_metadata() or {}, target=target, partition=dict(partition))
+            yield dict(partition)
 
 
-def is_worth_it(table: LakeTable, *, least: int, now: datetime | None = None) -> bool:
+def is_worth_it(table: LakeTable, *, min_files: int, now: datetime | None = None) -> bool:
     """Tell whether `merge_files` would merge anything."""
     files = table.files()
     moment = now or datetime.now(tz=UTC)
-    return any(_worth(files, target, least, moment) for target in _targets(table.file_bytes))
+    return any(_worth(files, target, min_files, moment) for target in _targets(table.file_bytes))
 
 
 def _targets(largest: int) -> list[int]:
@@ -70,17 +70,18 @@ def _targets(largest: int) -> list[int]:
     return targets
 
 
-def _worth(files: Sequence[DataFile], target: int, least: int, now: datetime) -> list[Partition]:
+def _worth(files: Sequence[DataFile], target: int, min_files: int, now: datetime) -> list[Partition]:
     """Return the partitions that hold enough files of the size that is merged into files of `target` bytes."""
     low = target // 2 // _STEP if target > 2 * _SMALLEST_BYTES else 0
+
+    def enough(its_files: Sequence[DataFile]) -> bool:
+        of_this_size = sum(low < file.size <= target // 2 for file in its_files)
+        return of_this_size >= (MERGE_FROM if _settled(its_files, now) else min_files)
+
     partitions: dict[Partition, list[DataFile]] = defaultdict(list)
     for file in files:
         partitions[tuple(sorted(file.partition.items()))].append(file)
-    return [
-        partition
-        for partition, its_files in sorted(partitions.items())
-        if sum(low < file.size <= target // 2 for file in its_files) >= (FEW if _settled(its_files, now) else least)
-    ]
+    return [partition for partition, its_files in sorted(partitions.items()) if enough(its_files)]
 
 
 def _settled(files: Sequence[DataFile], now: datetime) -> bool:

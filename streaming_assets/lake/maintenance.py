@@ -4,6 +4,9 @@ Bronze and Silver only grow, and a merge of their files goes together with a com
 merged while a refresh runs. The files of the other tables are replaced by refreshes, which a merge in between would
 have refused. They are merged under the source's lock, as what is deleted is deleted under it: a file that a
 writer has just written, and not yet named in the log, looks like one that a killed writer left.
+
+A merge is a commit of its own, which repeats what the newest batch recorded: so Bronze's newest commit still tells the
+position. Where there is nothing to merge, nothing is committed.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from pathlib import Path
 
 from streaming_assets.errors import ConcurrentWrite, StreamingAssetsError, TableBusy
 from streaming_assets.faults import reach
-from streaming_assets.lake.compaction import FEW, MANY, is_worth_it, merge_files
+from streaming_assets.lake.compaction import MERGE_FROM, MERGE_FROM_BESIDE_REFRESH, is_worth_it, merge_files
 from streaming_assets.lake.failures import table_errors
 from streaming_assets.lake.layout import TableId
 from streaming_assets.lake.lock import source_lock
@@ -25,7 +28,7 @@ from streaming_assets.lake.opening import open_table
 from streaming_assets.lake.snapshot import NO_BATCH
 from streaming_assets.lake.tables import LakeTable
 
-__all__ = ["FEW", "MANY", "Maintained", "Outcome", "is_due", "maintain", "maintain_source"]
+__all__ = ["MERGE_FROM", "MERGE_FROM_BESIDE_REFRESH", "Maintained", "Outcome", "is_due", "maintain_source"]
 
 _BESIDE_REFRESHES = ("bronze", "silver")
 _REMOVED_FILES = "delta.deletedFileRetentionDuration"
@@ -68,28 +71,8 @@ class Outcome:
         return isinstance(self.error, ConcurrentWrite | TableBusy)
 
 
-def maintain(table: TableId, lake: Path, *, retention_hours: float, least: int = FEW) -> Maintained | None:
-    """Maintain one table, while nobody writes it; None if it does not exist.
-
-    Compaction repeats what the newest commit recorded (a Bronze position stays in the newest commit), and
-    commits only where there is something to merge.
-
-    Args:
-        table: The table.
-        lake: Folder of the tables.
-        retention_hours: Files and log entries that became needless less than so many hours ago are kept.
-        least: How many files of about the same size are worth a merge.
-
-    Raises:
-        ConcurrentWrite: A refresh replaced rows meanwhile; that merge was refused as a whole.
-        TableError: The table can't be read or written.
-    """
-    before = _merge(table, lake, least)
-    return None if before is None else _tidy(table, lake, before, retention_hours)
-
-
 def maintain_source(  # noqa: PLR0913 - where, how long, and how much, by name
-    tables: Sequence[TableId], home: Path, lake: Path, *, retention_hours: float, lock_timeout: float, least: int
+    tables: Sequence[TableId], home: Path, lake: Path, *, retention_hours: float, lock_timeout: float, min_files: int
 ) -> Iterator[Outcome]:
     """Maintain the tables of one source beside its refreshes, one after the other.
 
@@ -99,14 +82,14 @@ def maintain_source(  # noqa: PLR0913 - where, how long, and how much, by name
         lake: Folder of the tables.
         retention_hours: Files and log entries that became needless less than so many hours ago are kept.
         lock_timeout: Seconds to wait for a refresh.
-        least: How many files of about the same size are worth a merge.
+        min_files: How many files of about the same size are worth a merge.
     """
     for table in tables:
         try:
-            before = _merge(table, lake, least) if table.layer in _BESIDE_REFRESHES else None
+            before = _merge(table, lake, min_files) if table.layer in _BESIDE_REFRESHES else None
             with source_lock(home, table.source, timeout=lock_timeout):
                 if table.layer not in _BESIDE_REFRESHES:
-                    before = _merge(table, lake, least)
+                    before = _merge(table, lake, min_files)
                 done = None if before is None else _tidy(table, lake, before, retention_hours)
         except StreamingAssetsError as error:
             yield Outcome(table, error=error)
@@ -114,17 +97,17 @@ def maintain_source(  # noqa: PLR0913 - where, how long, and how much, by name
             yield Outcome(table, done)
 
 
-def is_due(tables: Sequence[TableId], lake: Path, *, least: int = MANY) -> bool:
+def is_due(tables: Sequence[TableId], lake: Path, *, min_files: int = MERGE_FROM_BESIDE_REFRESH) -> bool:
     """Tell whether there are tables with so many small files that it is worth merging them.
 
     Raises:
         TableError: A table can't be read.
     """
     opened = (open_table(table, lake) for table in tables)
-    return any(table is not None and is_worth_it(table, least=least) for table in opened)
+    return any(table is not None and is_worth_it(table, min_files=min_files) for table in opened)
 
 
-def _merge(table: TableId, lake: Path, least: int) -> int | None:
+def _merge(table: TableId, lake: Path, min_files: int) -> int | None:
     """Merge small files; return how many files there were, None if there is no such table."""
     opened = open_table(table, lake)
     if opened is None:
@@ -132,7 +115,7 @@ def _merge(table: TableId, lake: Path, least: int) -> int | None:
     before = len(opened.files())
     if before > 1:
         reach("compact.begin")
-        for _partition in merge_files(opened, least=least):
+        for _merged in merge_files(opened, min_files=min_files):
             pass
         reach("compact.done")
     return before
@@ -165,8 +148,8 @@ def _tidy(table: TableId, lake: Path, files_before: int, retention_hours: float)
 def _keep_removed_files(opened: LakeTable, hours: float) -> None:
     """Have checkpoints name removed files for as long as vacuum keeps them, and no longer.
 
-    A week is Delta's default. Vacuum would take a file that is named no more for one that nobody ever needed, and
-    each of the checkpoints would name all files that a Gold table had in a week.
+    Vacuum takes a file that is named no more for one that no version ever needed, and deletes it too early. And with
+    Delta's default, a week, every checkpoint would name all files that a Gold table had in that week.
     """
     wanted = f"interval {max(1, ceil(hours))} hours"
     if opened.table_property(_REMOVED_FILES) != wanted:
@@ -178,7 +161,8 @@ def _clean_log(opened: LakeTable, before: datetime) -> int:
     with table_errors(opened.id, opened.path):
         own = opened.look().own
         if own is None and opened.batch != NO_BATCH:
-            return 0  # what the newest batch recorded is only repeated, so the log is left as it is
+            # Our newest commit is no longer in the log: only those of maintenance repeat what it recorded. Keep them.
+            return 0
         keep = opened.version if own is None else own.version
         checkpoint, entries = expendable(opened.path, keep=keep, before=before)
         if checkpoint is None or not entries:

@@ -56,7 +56,7 @@ def test_maintenance_runs_as_soon_as_it_is_worth_it(look):
     """Where a table has many small files, a run is launched, which merges only where that is worth it."""
     with dg.instance_for_test() as instance:
         request = look(instance, BETWEEN)
-    assert request.run_config == {"ops": {"github_events__maintain": {"config": {"least": 8}}}}
+    assert request.run_config == {"ops": {"github_events__maintain": {"config": {"min_files": 8}}}}
 
 
 @pytest.mark.usefixtures("many_files")

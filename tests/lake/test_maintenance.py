@@ -15,10 +15,10 @@ from deltalake import DeltaTable
 
 from streaming_assets.errors import ConcurrentWrite, TableError
 from streaming_assets.lake import layout
-from streaming_assets.lake.compaction import FEW, MANY, is_worth_it, merge_files
+from streaming_assets.lake.compaction import MERGE_FROM, MERGE_FROM_BESIDE_REFRESH, is_worth_it, merge_files
 from streaming_assets.lake.lock import source_lock
 from streaming_assets.lake.log import log_entries
-from streaming_assets.lake.maintenance import is_due, maintain, maintain_source
+from streaming_assets.lake.maintenance import is_due, maintain_source
 from streaming_assets.lake.opening import open_table
 from streaming_assets.lake.positions import read_position
 
@@ -41,7 +41,7 @@ def fill(lab, letters, day=1, month=3):
 
 
 def run(lab, layer, hours, **how):
-    return maintain(lab.identity(layer), lab.lake, retention_hours=hours, **how)
+    return lab.maintain(layer, hours=hours, **how)
 
 
 def counts(maintained):
@@ -73,11 +73,10 @@ def test_a_merge_repeats_the_newest_batch_that_the_table_has(lab):
     fill(lab, "def", month=2)
     fill(lab, "ghi", month=1)
     silver = lab.open("silver")
-    merging = merge_files(silver, least=FEW)
-    next(merging)
-    next(merging)
+    merging = merge_files(silver, min_files=MERGE_FROM)
+    assert next(merging) == {"event_date": "2026-01-01"}
     fill(lab, "j", day=2)
-    assert len(list(merging)) == 1
+    assert len(list(merging)) == 2
     (newest,) = silver._delta.history(1)
     assert (newest["operation"], json.loads(newest["userMetadata"])) == ("OPTIMIZE", silver.commit_metadata())
     assert silver.commit_metadata()["batch"] == silver.batch
@@ -130,10 +129,11 @@ def test_a_refresh_goes_on_after_maintenance(lab):
 def test_few_files_are_not_worth_a_merge_beside_a_refresh(lab):
     """Below the number of files that is asked for nothing is merged, and from it on everything of that size."""
     fill(lab, "defg")
-    assert (counts(run(lab, "silver", 1, least=MANY)), is_due([lab.identity("silver")], lab.lake)) == ((7, 7, 0), False)
+    assert counts(run(lab, "silver", 1, min_files=MERGE_FROM_BESIDE_REFRESH)) == (7, 7, 0)
+    assert not is_due([lab.identity("silver")], lab.lake)
     fill(lab, "h")
     assert is_due([lab.identity("silver")], lab.lake)
-    assert counts(run(lab, "silver", 1, least=MANY)) == (8, 1, 0)
+    assert counts(run(lab, "silver", 1, min_files=MERGE_FROM_BESIDE_REFRESH)) == (8, 1, 0)
 
 
 def test_only_the_day_that_has_many_files_is_merged(lab):
@@ -141,7 +141,7 @@ def test_only_the_day_that_has_many_files_is_merged(lab):
     fill(lab, "de", day=2)
     fill(lab, "fghij")
     other_day = {file.path for file in lab.open("silver").files() if "2026-03-02" in file.path}
-    assert counts(run(lab, "silver", 1, least=MANY)) == (10, 3, 0)
+    assert counts(run(lab, "silver", 1, min_files=MERGE_FROM_BESIDE_REFRESH)) == (10, 3, 0)
     assert len(other_day) == 2
     assert other_day < {file.path for file in lab.open("silver").files()}
 
@@ -149,11 +149,12 @@ def test_only_the_day_that_has_many_files_is_merged(lab):
 def test_a_day_that_got_no_file_since_yesterday_is_merged_once(lab):
     """Two files of a settled day are worth a merge; when that is done there is nothing left to do."""
     silver, tomorrow = lab.open("silver"), datetime.now(tz=UTC) + timedelta(days=1, minutes=1)
-    assert not is_worth_it(silver, least=MANY)
-    assert is_worth_it(silver, least=MANY, now=tomorrow)
-    assert list(merge_files(silver, least=MANY, now=tomorrow)) == [{"event_date": "2026-03-01"}]
+    assert not is_worth_it(silver, min_files=MERGE_FROM_BESIDE_REFRESH)
+    assert is_worth_it(silver, min_files=MERGE_FROM_BESIDE_REFRESH, now=tomorrow)
+    merging = merge_files(silver, min_files=MERGE_FROM_BESIDE_REFRESH, now=tomorrow)
+    assert list(merging) == [{"event_date": "2026-03-01"}]
     assert len(silver.files()) == 1
-    assert not is_worth_it(silver, least=FEW, now=tomorrow + timedelta(days=2))
+    assert not is_worth_it(silver, min_files=MERGE_FROM, now=tomorrow + timedelta(days=2))
 
 
 def test_a_row_is_rewritten_a_few_times_only(make_lab):
@@ -163,11 +164,11 @@ def test_a_row_is_rewritten_a_few_times_only(make_lab):
     for number in range(256):
         lab.bronze(chance.randbytes(3_000))
         if number % 8 == 7:
-            run(lab, "bronze", 0, least=MANY)
+            run(lab, "bronze", 0, min_files=MERGE_FROM_BESIDE_REFRESH)
             homes += [file.path for file in lab.open("bronze").files() if file.low["batch"] == 1]
     assert len(homes) == 32
     assert len(set(homes)) <= 6
-    assert len(lab.open("bronze").files()) <= 2 * MANY
+    assert len(lab.open("bronze").files()) <= 2 * MERGE_FROM_BESIDE_REFRESH
     assert [row["offset"] for row in lab.rows("bronze")] == list(range(256))
 
 
@@ -224,7 +225,7 @@ def test_a_log_is_cleaned_and_the_position_stays(long_log):
     """Old entries are deleted; position, batch and rows are what they were, and the next batch is committed."""
     before = (told(long_log, "bronze"), read_position(long_log.open("bronze")))
     age(long_log.open("bronze").path, 3)
-    maintained = run(long_log, "bronze", 2, least=MANY * 100)
+    maintained = run(long_log, "bronze", 2, min_files=MERGE_FROM_BESIDE_REFRESH * 100)
     assert maintained.log_deleted > 30
     assert maintained.log_entries == log_entries(long_log.open("bronze").path) < 15
     assert before == (told(long_log, "bronze"), read_position(long_log.open("bronze")))
@@ -294,7 +295,7 @@ def test_a_checkpoint_that_no_writer_made_is_made(make_lab):
 
 
 def beside(lab, **how) -> Iterator:
-    how = {"retention_hours": 1, "lock_timeout": 0, "least": FEW, **how}
+    how = {"retention_hours": 1, "lock_timeout": 0, "min_files": MERGE_FROM, **how}
     return maintain_source(layout.tables_of(lab.source), lab.settings.home, lab.lake, **how)
 
 
@@ -312,7 +313,7 @@ def test_a_commit_goes_together_with_a_merge(lab, layer):
     """A writer that opened a table before its files were merged commits its batch all the same, once."""
     writer = lab.open(layer)
     before = lab.rows(layer)
-    assert list(merge_files(lab.open(layer), least=FEW))
+    assert list(merge_files(lab.open(layer), min_files=MERGE_FROM))
     batch = writer.batch + 1
     writer.append(writer.arrow_schema().empty_table(), batch=batch, metadata={"batch": batch})
     assert (lab.rows(layer), lab.open(layer).batch) == (before, batch)
@@ -322,7 +323,7 @@ def test_a_table_replaced_as_a_whole_keeps_no_merged_rows(lab):
     """A writer that replaces all rows, but has not seen a merge, is refused: else the merged rows would stay."""
     writer = lab.open("silver")
     rows = pa.Table.from_pylist(lab.rows("silver"), schema=writer.arrow_schema())
-    assert list(merge_files(lab.open("silver"), least=FEW))
+    assert list(merge_files(lab.open("silver"), min_files=MERGE_FROM))
     with pytest.raises(ConcurrentWrite):
         writer.replace(rows, where=None, batch=writer.batch + 1, metadata={})
     assert [row["event_id"] for row in lab.rows("silver")] == ["a", "b", "c"]

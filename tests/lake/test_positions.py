@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from streaming_assets.lake.maintenance import maintain
 from streaming_assets.lake.positions import START, Position, read_position
 
 
@@ -62,7 +61,7 @@ def test_the_first_offsets_are_recorded_beside_the_next(make_lab):
         table = lab.open("bronze")
         table.append(table.arrow_schema().empty_table(), batch=batch, metadata=written.metadata())
     assert written == position(lab)
-    maintain(lab.identity("bronze"), lab.lake, retention_hours=0)
+    lab.maintain("bronze")
     assert written == position(lab)
 
 
@@ -77,10 +76,10 @@ def test_a_foreign_commit_does_not_hide_the_position(lab):
     assert position(lab) == POSITION
 
 
-@pytest.mark.parametrize("retention_hours", [0, 168])
-def test_maintenance_keeps_the_position(lab, retention_hours):
+@pytest.mark.parametrize("hours", [0, 168])
+def test_maintenance_keeps_the_position(lab, hours):
     """Compaction and vacuum leave the position in the newest commit."""
-    maintain(lab.identity("bronze"), lab.lake, retention_hours=retention_hours)
+    lab.maintain("bronze", hours=hours)
     assert position(lab) == POSITION
     assert lab.open("bronze")._delta.history(1)[0]["operation"] != "WRITE"
 

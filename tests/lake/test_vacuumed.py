@@ -6,7 +6,6 @@ import pytest
 
 from streaming_assets.contract import Chart, Field, GoldTable, ScalarType
 from streaming_assets.errors import FileDamaged, VersionVacuumed
-from streaming_assets.lake.maintenance import maintain
 from streaming_assets.lake.reader import read_chart, source_position
 from streaming_assets.lake.snapshot import Snapshot
 from streaming_assets.layers.quarantine import quarantine_state
@@ -55,7 +54,7 @@ def vacuumed(lab, monkeypatch):
                 monkeypatch.setattr(Snapshot, method, plain)
                 if method == "query":
                     rewrite(lab, layer, table.table)
-                assert maintain(table, lab.lake, retention_hours=0).deleted > 0
+                assert lab.maintain(table.layer, table.table).deleted > 0
                 monkeypatch.setattr(Snapshot, method, disturbed)
             return plain(self, *args, **how) if listed is None else listed
 

@@ -11,7 +11,7 @@ from streaming_assets.engines.protocol import Rebuilt
 from streaming_assets.errors import RetentionOvertook
 from streaming_assets.lake import layout
 from streaming_assets.lake.losses import accepted_losses
-from streaming_assets.lake.maintenance import maintain
+from streaming_assets.lake.maintenance import MERGE_FROM, maintain_source
 from streaming_assets.lake.positions import read_position
 from streaming_assets.layers.scope import Choice
 from streaming_assets.layers.verify import verify
@@ -101,7 +101,9 @@ def test_losses_outlast_later_batches_maintenance_and_the_log(flow, kafka):
         flow.refresh()
     expected = [(10, 20), (40, 50)]
     assert [(loss.start, loss.end) for loss in accepted_losses(flow.bronze())] == expected
-    maintain(layout.bronze(flow.source), flow.settings.lake_path, retention_hours=0)
+    how = {"retention_hours": 0, "lock_timeout": 0, "min_files": MERGE_FROM}
+    (outcome,) = maintain_source([layout.bronze(flow.source)], flow.settings.home, flow.settings.lake_path, **how)
+    assert outcome.error is None
     assert [(loss.start, loss.end) for loss in accepted_losses(flow.bronze())] == expected
     flow.forget_log()
     assert [(loss.start, loss.end) for loss in accepted_losses(flow.bronze())] == expected

@@ -8,7 +8,6 @@ import pytest
 
 from streaming_assets.errors import TableError
 from streaming_assets.lake import layout
-from streaming_assets.lake.maintenance import maintain
 from streaming_assets.layers.state import TableState, source_state, table_state
 
 
@@ -41,7 +40,7 @@ def test_a_state_counts_rows_files_versions_and_batches(lab):
 
 def test_a_state_tells_size_and_time(lab):
     """The size is that of the files that the table needs, and the time that of the newest commit."""
-    maintain(lab.identity("bronze"), lab.lake, retention_hours=168)
+    lab.maintain("bronze", hours=168)
     state = table_state(lab.identity("bronze"), lab.lake)
     (path,) = [file.path for file in lab.open("bronze").files()]
     assert state.bytes == (lab.open("bronze").path / path).stat().st_size
@@ -52,7 +51,7 @@ def test_a_state_tells_size_and_time(lab):
 def test_maintenance_makes_nothing_fresh(lab):
     """The time is that of the newest commit that brought rows or a batch; merging files is none."""
     before = table_state(lab.identity("bronze"), lab.lake).committed_at
-    maintain(lab.identity("bronze"), lab.lake, retention_hours=0)
+    lab.maintain("bronze")
     state = table_state(lab.identity("bronze"), lab.lake)
     assert (before, True) == (state.committed_at, state.version > 3)
 

@@ -17,6 +17,7 @@ from streaming_assets.engines.embedded import EmbeddedEngine
 from streaming_assets.engines.protocol import Aggregated, Refined, Replayed, Selection
 from streaming_assets.lake import layout
 from streaming_assets.lake.layout import TableId
+from streaming_assets.lake.maintenance import MERGE_FROM, Maintained, maintain_source
 from streaming_assets.lake.opening import open_or_create, open_table
 from streaming_assets.lake.positions import Position
 from streaming_assets.lake.schemas import BRONZE
@@ -136,6 +137,16 @@ class Lab:
             return []
         order = self.table(table).keys if table else ("partition", "offset")
         return opened.query(f"SELECT * FROM t ORDER BY {', '.join(map(quoted, order))}").to_pylist()
+
+    def maintain(
+        self, layer: str, table: str | None = None, *, hours: float = 0, min_files: int = MERGE_FROM
+    ) -> Maintained | None:
+        """Maintain one table; return what was done, None if there is no such table."""
+        how = {"retention_hours": hours, "lock_timeout": 0, "min_files": min_files}
+        (outcome,) = maintain_source([self.identity(layer, table)], self.settings.home, self.lake, **how)
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.done
 
     def versions(self) -> list[int | None]:
         """Return the version of every table, None where it does not exist."""

@@ -11,8 +11,8 @@ from streaming_assets.cli.interrupts import check_interrupt
 from streaming_assets.contract import EventSource
 from streaming_assets.errors import StreamingAssetsError
 from streaming_assets.lake import layout
-from streaming_assets.lake.maintainer import maintain_apart
-from streaming_assets.lake.maintenance import FEW, Outcome
+from streaming_assets.lake.maintenance import MERGE_FROM, Outcome
+from streaming_assets.lake.maintenance_process import maintain_apart
 from streaming_assets.settings import Settings, load_settings
 
 
@@ -45,7 +45,7 @@ def _maintain(source: EventSource, settings: Settings, outcomes: list[Outcome]) 
     """Maintain a source, adding what became of its tables; return what failed."""
     failures = []
     try:
-        outcomes.extend(maintain_apart(layout.tables_of(source), settings, least=FEW))
+        outcomes.extend(maintain_apart(layout.tables_of(source), settings, min_files=MERGE_FROM))
     except StreamingAssetsError as error:
         check_interrupt()
         failures.append(error)

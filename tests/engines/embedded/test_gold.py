@@ -20,7 +20,6 @@ from streaming_assets.engines.embedded.duck import memory_limit
 from streaming_assets.engines.embedded.spans import spans
 from streaming_assets.engines.protocol import Aggregated
 from streaming_assets.errors import PluginError, StreamingAssetsError
-from streaming_assets.lake.maintenance import maintain
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -597,8 +596,8 @@ def test_compaction_between_batches_changes_nothing(lab):
         for table in lab.source.gold:
             lab.aggregate(table.name)
     for table in ("per_kind", "sessions", "sizes"):
-        maintain(lab.identity("gold", table), lab.lake, retention_hours=0)
-    maintain(lab.identity("silver"), lab.lake, retention_hours=0)
+        lab.maintain("gold", table)
+    lab.maintain("silver")
     assert [lab.aggregate(table.name) for table in lab.source.gold] == [None] * 4
     bring(lab, event(NOON - MINUTE, user="ada", amount=1), event(user="eve"))
     for table in lab.source.gold:

@@ -22,7 +22,6 @@ from streaming_assets.engines.protocol import Replayed, Selection
 from streaming_assets.errors import ConcurrentWrite, PluginError, TableBusy
 from streaming_assets.faults import VARIABLE, FaultRaised, _armed
 from streaming_assets.lake.lock import source_lock
-from streaming_assets.lake.maintenance import maintain
 from streaming_assets.lake.positions import read_position
 from streaming_assets.layers.batches import batches
 
@@ -248,12 +247,12 @@ def test_slices_bound_what_is_replayed_at_once(mend):
 def test_a_merged_quarantine_is_replayed(mend):
     """Where many batches lie in one file, what is not selected is there afterwards as it was."""
     lab = mend(*[[nameless(f"e{number}"), b"x"] for number in range(5)])
-    maintain(lab.identity("quarantine"), lab.lake, retention_hours=0)
+    lab.maintain("quarantine")
     since = lab.noon + timedelta(seconds=4)
 
     assert [(step.records, step.silver) for step in replay(lab, Selection(since=since))] == [(4, 2)]
     assert (held(lab), [offset for offset, *_ in released(lab)]) == ([0, 1, 2, 3, 4, 5, 7, 9], [6, 8])
-    maintain(lab.identity("quarantine"), lab.lake, retention_hours=0)
+    lab.maintain("quarantine")
     assert [(step.records, step.silver) for step in replay(lab)] == [(8, 3)]
     assert held(lab) == [1, 3, 5, 7, 9]
     assert clean(lab)

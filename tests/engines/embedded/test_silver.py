@@ -10,7 +10,6 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from streaming_assets.contract import Array, Field, ScalarType, SilverTable, Struct
-from streaming_assets.lake.maintenance import maintain
 from streaming_assets.lake.tables import LakeTable
 
 AT = "2026-03-01T11:00:00Z"
@@ -290,7 +289,7 @@ def test_compaction_between_runs_changes_nothing(make_lab, layers):
         lab.refine()
     lab.bronze(event(id="d"))
     for layer in layers:
-        maintain(lab.identity(layer), lab.lake, retention_hours=0)
+        lab.maintain(layer)
     lab.bronze(event(id="a"), event(id="e"), b"e")
     lab.refine()
     assert [row["event_id"] for row in lab.rows("silver")] == ["a", "b", "c", "d", "e"]
@@ -316,7 +315,7 @@ def test_a_wrong_clock_does_not_excuse_itself(make_lab, year):
     at = f"{min(year, 9999)}-01-01T00:00:00Z"
     lab.bronze(lab.record(json.dumps(event(at=at)).encode(), timestamp=microseconds), event())
     assert counts(lab.refine()) == [(2, 1, 1, 0)]
-    maintain(lab.identity("bronze"), lab.lake, retention_hours=0)
+    lab.maintain("bronze")
     lab.bronze(lab.record(json.dumps(event(id="e")).encode(), timestamp=microseconds))
     assert counts(lab.refine()) == [(1, 1, 0, 0)]
     assert ["event_time_in_future"] == lab.open("quarantine").query("SELECT reason FROM t")["reason"].to_pylist()

@@ -3,7 +3,9 @@
 The process is spawned, not forked (delta-rs panics after a fork), and watched: where it takes more memory than it
 may, it is ended. It may be ended at any moment, as each merge is one commit, and what is deleted is needed by nobody.
 
-    python -m streaming_assets.lake.maintainer    reads a request (JSON, one line) and writes outcomes, one a line
+    python -m streaming_assets.lake.maintenance_process
+
+reads a request (JSON, one line) and writes outcomes, one a line.
 """
 
 from __future__ import annotations
@@ -44,16 +46,16 @@ class _Request:
     lake: str
     retention_hours: float
     lock_timeout: float
-    least: int
+    min_files: int
 
 
-def maintain_apart(tables: Sequence[TableId], settings: Settings, *, least: int) -> Iterator[Outcome]:
+def maintain_apart(tables: Sequence[TableId], settings: Settings, *, min_files: int) -> Iterator[Outcome]:
     """Maintain the tables of one source in another process; see `maintenance.maintain_source`.
 
     Args:
         tables: The tables.
         settings: Where they lie, how long their files are kept, and how much memory (`memory_limit_mb`) it takes.
-        least: How many files of about the same size are worth a merge.
+        min_files: How many files of about the same size are worth a merge.
 
     Yields:
         What became of each table, once the process has ended.
@@ -68,7 +70,7 @@ def maintain_apart(tables: Sequence[TableId], settings: Settings, *, least: int)
         lake=str(settings.lake_path),
         retention_hours=settings.vacuum_retention_hours,
         lock_timeout=settings.lock_timeout_seconds,
-        least=least,
+        min_files=min_files,
     )
     with TemporaryFile() as out, TemporaryFile() as err:
         failure = _run(request, settings.memory_limit_mb, out, err)
@@ -185,7 +187,7 @@ def main() -> None:
         Path(request.lake),
         retention_hours=request.retention_hours,
         lock_timeout=request.lock_timeout,
-        least=request.least,
+        min_files=request.min_files,
     ):
         sys.stdout.write(json.dumps(_told(outcome)) + "\n")
         sys.stdout.flush()

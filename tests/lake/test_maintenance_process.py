@@ -17,8 +17,8 @@ from streaming_assets.engines.embedded import EmbeddedEngine
 from streaming_assets.errors import EngineError, MaintenanceEnded, SettingsError, TableError
 from streaming_assets.lake import layout
 from streaming_assets.lake.lock import source_lock
-from streaming_assets.lake.maintainer import maintain_apart
-from streaming_assets.lake.maintenance import FEW
+from streaming_assets.lake.maintenance import MERGE_FROM
+from streaming_assets.lake.maintenance_process import maintain_apart
 from streaming_assets.layers.verify import verify
 
 LAYERS = ("bronze", "silver", "quarantine", "gold")
@@ -87,7 +87,7 @@ def rows(lab):
 
 def apart(lab, **changed):
     settings = lab.settings.model_copy(update=changed)
-    return list(maintain_apart(layout.tables_of(lab.source), settings, least=FEW))
+    return list(maintain_apart(layout.tables_of(lab.source), settings, min_files=MERGE_FROM))
 
 
 def faults(lab):
@@ -127,7 +127,7 @@ def test_a_killed_maintenance_harms_nothing(lab, monkeypatch, point, table):
 def test_what_was_done_before_it_was_killed_is_told(lab, monkeypatch):
     """The tables that were maintained before the process was killed are told first."""
     monkeypatch.setenv("STREAMING_ASSETS_FAULT", "compact.begin@3=kill")
-    outcomes = maintain_apart(layout.tables_of(lab.source), lab.settings, least=FEW)
+    outcomes = maintain_apart(layout.tables_of(lab.source), lab.settings, min_files=MERGE_FROM)
     assert [next(outcomes).table.layer for _ in range(2)] == ["bronze", "silver"]
     with pytest.raises(MaintenanceEnded):
         next(outcomes)
@@ -155,9 +155,9 @@ def test_errors_come_over_as_what_they_are(lab):
 def test_it_ends_with_whoever_started_it(lab):
     """When the process that wants the maintenance is killed, the maintenance ends, too, though it waits for a lock."""
     program = (
-        "import sys; from pathlib import Path; from streaming_assets.lake import layout, maintainer as m\n"
+        "import sys; from pathlib import Path; from streaming_assets.lake import layout, maintenance_process as m\n"
         "from streaming_assets.lake.layout import TableId; from streaming_assets.settings import load_settings\n"
-        "list(m.maintain_apart([TableId('shop', 'silver')], load_settings(home=Path(sys.argv[1])), least=2))"
+        "list(m.maintain_apart([TableId('shop', 'silver')], load_settings(home=Path(sys.argv[1])), min_files=2))"
     )
     with source_lock(lab.settings.home, "shop", timeout=0):
         starter = subprocess.Popen([sys.executable, "-c", program, str(lab.settings.home)])
@@ -218,9 +218,9 @@ def _maintain_for(lab, seconds):
         "lake": str(lab.lake),
         "retention_hours": 0,
         "lock_timeout": 300,
-        "least": FEW,
+        "min_files": MERGE_FROM,
     }
-    command = [sys.executable, "-m", "streaming_assets.lake.maintainer"]
+    command = [sys.executable, "-m", "streaming_assets.lake.maintenance_process"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
         process.stdin.write(json.dumps(request).encode() + b"\n")
         process.stdin.flush()
