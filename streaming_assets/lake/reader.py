@@ -6,8 +6,6 @@ the columns the chart names, and a few thousand rows of memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +13,6 @@ from pathlib import Path
 import pyarrow as pa
 
 from streaming_assets.contract import Chart, EventSource, GoldTable
-from streaming_assets.errors import TableError
 from streaming_assets.lake.chart_sql import MAX_SERIES, OTHERS, Query, coarser, floor, newest_sql, time_column
 from streaming_assets.lake.layout import Layer, TableId, bronze, gold
 from streaming_assets.lake.opening import read_newest
@@ -93,8 +90,7 @@ def table_summary(source: EventSource, table: GoldTable | Layer, lake: Path) -> 
         newest = opened.query(newest_sql(time)).column("newest")[0].as_py() if time is not None else None
         return TableSummary(found, opened.rows(), opened.version, opened.last_commit(), newest, window)
 
-    with _read_errors(found):
-        return read_newest(found, lake, summary)
+    return read_newest(found, lake, summary)
 
 
 def read_chart(  # noqa: PLR0913 - the place of the table, and the viewer's wishes by name
@@ -120,8 +116,7 @@ def read_chart(  # noqa: PLR0913 - the place of the table, and the viewer's wish
         TableError: The table can't be read, or lacks a column of the chart.
     """
     query = Query(table, chart, since, limit or chart.limit)
-    with _read_errors(gold(source, table)):
-        return read_newest(gold(source, table), lake, lambda opened: _answer(opened, query) if opened else None)
+    return read_newest(gold(source, table), lake, lambda opened: _answer(opened, query) if opened else None)
 
 
 def source_position(source: EventSource, lake: Path) -> Position:
@@ -130,8 +125,7 @@ def source_position(source: EventSource, lake: Path) -> Position:
     Raises:
         TableError: The table can't be read.
     """
-    with _read_errors(bronze(source)):
-        return read_newest(bronze(source), lake, lambda opened: read_position(opened) if opened else START)
+    return read_newest(bronze(source), lake, lambda opened: read_position(opened) if opened else START)
 
 
 def _answer(opened: LakeTable, query: Query) -> ChartRows:
@@ -158,23 +152,9 @@ def _step(opened: LakeTable, query: Query, window: timedelta | None) -> timedelt
 
 
 def _chart_rows(result: pa.Table, step: timedelta | None) -> ChartRows:
-    def told(name: str) -> int:
+    def number(name: str) -> int:
         return int(result.column(name)[0].as_py()) if result.num_rows and name in result.column_names else 0
 
     shown = result.select([name for name in result.column_names if not name.startswith("__")])
     plain = pa.schema([field.with_type(_VIEWS.get(field.type, field.type)) for field in shown.schema])
-    return ChartRows(shown.cast(plain), told("__total"), told("__series"), step)
-
-
-@contextmanager
-def _read_errors(table: TableId) -> Iterator[None]:
-    """Turn what Arrow raises while a result is streamed (a data file is gone) into the error for readers."""
-    try:
-        yield
-    except pa.ArrowException as error:
-        raise TableError(
-            f"Table {table.name} can't be read.",
-            found=str(error).splitlines()[0],
-            expected="the data files that the table's log names",
-            remedy=f"restore the files, or delete the table's folder and run `streaming-assets refresh {table.source}`",
-        ) from error
+    return ChartRows(shown.cast(plain), number("__total"), number("__series"), step)
