@@ -163,7 +163,8 @@ class Engine(Protocol):
         Silver must contain all of Bronze's batches. A slice that releases records makes three commits, in this order:
         an empty Bronze batch, which repeats the position; Silver's, with the rows that fit now under that batch, so
         that Gold finds them; quarantine's, which marks the records. Silver's is the truth: where a process ends
-        before quarantine's commit, the next `refine` makes up for it, and what it can't know, the next replay.
+        before quarantine's commit, the next `refine` releases the records that Silver has. Duplicates, which it can't
+        identify, stay in quarantine until the next replay releases them.
         """
         ...
 

@@ -17,6 +17,7 @@ from streaming_assets.lake.failures import table_errors
 from streaming_assets.lake.files import DataFile, data_file
 from streaming_assets.lake.history import CHECKED, Recent
 from streaming_assets.lake.layout import TableId
+from streaming_assets.lake.schemas import IN_QUARANTINE
 
 NO_BATCH = 0
 """The batch of a table that contains none; batches count from 1."""
@@ -24,7 +25,7 @@ NO_BATCH = 0
 _MAINTENANCE = ("OPTIMIZE", "VACUUM", "SET TBLPROPERTIES")
 """How the operations begin that change no row."""
 
-_IN_QUARANTINE = "SELECT count(*) AS rows FROM t WHERE released_batch IS NULL"
+_COUNT_QUARANTINED = f"SELECT count(*) AS rows FROM t WHERE {IN_QUARANTINE}"  # noqa: S608 - no data in it
 
 
 class Snapshot:
@@ -136,7 +137,7 @@ class Snapshot:
         known = [count for count in counts if count is not None]
         if len(known) == len(counts):
             return sum(known)
-        return int(self.query(_IN_QUARANTINE).column("rows")[0].as_py())
+        return int(self.query(_COUNT_QUARANTINED).column("rows")[0].as_py())
 
     def files(self, *, newer_than: int | None = None) -> list[DataFile]:
         """Return the data files, or those that may hold batches after `newer_than`."""

@@ -11,14 +11,15 @@ from streaming_assets.contract import EventSource
 from streaming_assets.fitting import shown_detail
 from streaming_assets.lake import layout
 from streaming_assets.lake.opening import read_newest
+from streaming_assets.lake.schemas import IN_QUARANTINE
 from streaming_assets.lake.tables import LakeTable
 
 _TOTALS = "SELECT count(released_batch) AS released, count(duplicate_of) AS duplicates FROM t"
 
-_GROUPS = """
-SELECT reason, field, count(*) AS records, {newest}
-FROM t WHERE released_batch IS NULL GROUP BY reason, field ORDER BY records DESC, reason, field
-"""
+_GROUPS = f"""
+SELECT reason, field, count(*) AS records, {{newest}}
+FROM t WHERE {IN_QUARANTINE} GROUP BY reason, field ORDER BY records DESC, reason, field
+"""  # noqa: S608 - no data in it
 
 _NEWEST = 'ingested_at DESC, batch DESC, "offset" DESC, "partition"'
 
