@@ -23,7 +23,7 @@ from streaming_assets.errors import ConcurrentWrite, PluginError, TableBusy
 from streaming_assets.faults import VARIABLE, FaultRaised, _armed
 from streaming_assets.lake.lock import source_lock
 from streaming_assets.lake.positions import read_position
-from streaming_assets.layers.batches import batches
+from streaming_assets.layers.batches import compare_batches
 
 PROGRAM = Path(__file__).parents[2] / "support" / "mending.py"
 _SPEC = importlib.util.spec_from_file_location("mending", PROGRAM)
