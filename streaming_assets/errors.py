@@ -63,7 +63,7 @@ def _rebuild(kind: type[StreamingAssetsError], state: dict[str, object]) -> Stre
     return error
 
 
-# Mend the configuration, then try again.
+# Fix the configuration, then try again.
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class SettingsError(StreamingAssetsError):
         super().__init__(
             "The settings can't be used.",
             found="\n".join(f"- {fault}" for fault in self.faults),
-            remedy="mend the variables named above, in the environment or in the file .env",
+            remedy="fix the variables named above, in the environment or in the file .env",
         )
 
 
@@ -106,7 +106,7 @@ class QuarantineError(StreamingAssetsError):
     """What was asked of quarantine can't be done: there is no such reason, or nothing to replay."""
 
 
-# Mend the plugin; other plugins are not affected.
+# Fix the plugin; other plugins are not affected.
 
 
 class PluginError(StreamingAssetsError):
@@ -125,11 +125,11 @@ class InvalidDefinition(PluginError):
             f"The definition of plugin {plugin!r} has {count}.",
             found="\n".join(f"- {fault}" for fault in self.faults),
             meaning="the plugin is left out; all other sources work",
-            remedy=f"mend the definition, then run `streaming-assets plugins check {plugin}`",
+            remedy=f"fix the definition, then run `streaming-assets plugins check {plugin}`",
         )
 
 
-# Start or mend what the framework depends on, then try again: nothing was lost.
+# Start or fix what the framework depends on, then try again: nothing was lost.
 
 
 class BrokerError(StreamingAssetsError):
@@ -160,7 +160,7 @@ class MaintenanceEnded(StreamingAssetsError):
 
 
 class TableBusy(StreamingAssetsError):
-    """Another process on this machine refreshes the source."""
+    """Another process on this machine is working on the source."""
 
 
 class ConcurrentWrite(StreamingAssetsError):
@@ -175,7 +175,11 @@ class TableError(StreamingAssetsError):
 
 
 class TopicChanged(StreamingAssetsError):
-    """The topic is not the one Bronze was filled from, or no longer holds the next offset."""
+    """The topic is not the one Bronze was filled from, or no longer holds the next offset; the kinds say which."""
+
+
+class OffsetsRefused(TopicChanged):
+    """Kafka refused the next offsets while they were read; only another look at the topic can tell why."""
 
 
 class ClusterChanged(TopicChanged):
@@ -227,4 +231,4 @@ class StorageRefused(TableError):
 
 
 class DefinitionChanged(TableError):
-    """A plugin's definition has other columns than the table; `refresh --rebuild` makes the table anew."""
+    """A plugin's definition has other columns than the table; `refresh --rebuild` rebuilds the table."""

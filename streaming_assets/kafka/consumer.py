@@ -98,7 +98,7 @@ class RecordReader:
         """Return the next batch.
 
         Raises:
-            TopicChanged: The topic no longer holds the next offset, or is gone.
+            OffsetsRefused: The topic no longer holds the next offset, or is gone.
             BrokerError: Kafka gave nothing for a minute, or refuses.
         """
         batch = self._batches.get()

@@ -1,4 +1,20 @@
-"""Whether a topic still continues what was read from it: the same topic, with the offsets that come next."""
+"""Whether a topic still continues what was read from it: the same topic, with the offsets that come next.
+
+| what happens | noticed by | error | ways out |
+|-|-|-|-|
+| another cluster answers | `find_break`, before a read | `ClusterChanged` | the old cluster, or begin anew |
+| the topic is deleted and created again | `find_break`; `TopicWatch`, while reading | `TopicRecreated` | (1) |
+| the topic is deleted, or has fewer partitions | the same two | `PartitionGone` | (1) |
+| a log loses its end | `find_break`; once it is as long again, `Overlap`, while reading | `TopicTruncated` | (1) |
+| records are deleted unread | `find_break` | `RetentionOvertook` | accept the loss |
+| Kafka refuses the next offsets, or the topic | `Fetcher`, while reading | `OffsetsRefused` | (2) |
+
+(1) Bring the topic back as it was, or keep the tables aside and begin with the topic as it is.
+(2) The refresh looks at the topic again: `find_break` names one of the above, or there is more to read. Where Kafka
+refuses that, too, the refresh can only be run again.
+
+Who notices says what was found; `layers/bronze.py` adds the ways out as commands.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from contextlib import closing
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from streaming_assets.errors import BrokerError, StreamingAssetsError, TopicChanged
+from streaming_assets.errors import BrokerError, OffsetsRefused, StreamingAssetsError
 from streaming_assets.faults import reach
 from streaming_assets.kafka.columns import Chunk
 from streaming_assets.kafka.connection import Connection, LastError
@@ -31,6 +31,13 @@ _GONE = {
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError.UNKNOWN_TOPIC_ID,
 }
+"""What is said of a topic that had offsets when the read was planned: it is not new, as it may be in `topics.py`."""
+_FORBIDDEN = {
+    KafkaError._AUTHENTICATION,  # noqa: SLF001
+    KafkaError.SASL_AUTHENTICATION_FAILED,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+}
 _PASSING = {
     KafkaError._TRANSPORT,  # noqa: SLF001
     KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
@@ -38,9 +45,7 @@ _PASSING = {
     KafkaError._TIMED_OUT,  # noqa: SLF001
     KafkaError.GROUP_AUTHORIZATION_FAILED,  # librdkafka asks for the group's coordinator; nothing here needs it
 }
-"""What librdkafka mends by trying again, or what does not matter."""
-
-_COMPARE = "run the refresh again: it compares the topic with the table, and tells how to go on if they differ"
+"""What librdkafka gets over by trying again, or what does not matter."""
 
 
 class Fetcher:
@@ -61,8 +66,8 @@ class Fetcher:
             max_bytes: Bounds what librdkafka fetches ahead.
 
         Raises:
-            TopicChanged: The topic no longer holds the next offset, or is gone.
-            BrokerError: No progress for a minute, or Kafka refuses.
+            OffsetsRefused: The topic no longer holds the next offset, or is gone.
+            BrokerError: No progress for a minute, or Kafka refuses for another reason.
             SettingsError: librdkafka refuses the settings of the connection.
         """
         try:
@@ -114,7 +119,7 @@ class Fetcher:
         return chunk.where(self._range.inside(chunk.partitions, chunk.offsets))
 
     def _take_events(self, messages: list[Message]) -> bool:
-        """Note the partitions that have come to their end; raise what waiting does not mend."""
+        """Note the partitions that have come to their end; raise what waiting does not help."""
         events = [(message, error) for message in messages if (error := message.error()) is not None]
         for message, error in events:
             if error.code() == _END_OF_PARTITION:
@@ -127,7 +132,7 @@ class Fetcher:
         where = f"topic {self._topic!r}" + ("" if partition is None else f", partition {partition}")
         if error.code() in _OUT_OF_RANGE:
             offsets = self._range.next_offsets
-            return TopicChanged(
+            return OffsetsRefused(
                 f"Kafka no longer holds the next records of {where}.",
                 found=error.str(),
                 expected=f"the offsets by partition {offsets}"
@@ -135,19 +140,28 @@ class Fetcher:
                 else f"the offset {offsets[partition]}",
                 meaning="records between this offset and the oldest one left were not read, "
                 "or the topic was truncated or created again",
-                remedy=_COMPARE,
             )
         if error.code() in _GONE:
-            told = error.str()
-            return TopicChanged(
-                f"Kafka does not know {where}.", found=told, meaning="it can't be read further", remedy=_COMPARE
+            return OffsetsRefused(
+                f"Kafka does not know {where}.", found=error.str(), meaning="it can't be read further"
+            )
+        return self._failed(error, where)
+
+    def _failed(self, error: KafkaError, where: str) -> BrokerError:
+        found = f"{self._connection.bootstrap_servers}: {error.name()}: {self._last_error.explain(error)}"
+        if error.code() in _FORBIDDEN:
+            return BrokerError(
+                f"Kafka does not allow this user to read {where}.",
+                found=found,
+                meaning="nothing was lost; reading goes on at the same offset",
+                remedy="check the login in the STREAMING_ASSETS_KAFKA_* settings, and that its user has the permission "
+                "to read the topic (ACL operations Read and Describe)",
             )
         return BrokerError(
-            f"Kafka does not let us read {where}.",
-            found=f"{self._connection.bootstrap_servers}: {self._last_error.explain(error)}",
-            meaning="nothing was lost; reading goes on at the same offset",
-            remedy="see that the STREAMING_ASSETS_KAFKA_* settings fit the cluster and that its user may read the "
-            "topic, then try again",
+            f"{where[0].upper()}{where[1:]} could not be read.",
+            found=found,
+            meaning="nothing was lost; reading stops here each time until the cause is removed",
+            remedy="remove the cause named above (the brokers' logs may say more), then try again",
         )
 
     def _no_progress(self) -> BrokerError:
@@ -157,7 +171,7 @@ class Fetcher:
             f"Kafka gave no records of topic {self._topic!r} for {_PATIENCE_SECONDS:.0f} seconds.",
             found=f"{self._connection.bootstrap_servers}: {self._last_error.explain()}; offsets by partition {missing}",
             meaning="nothing was lost; reading goes on at the same offset",
-            remedy="see that the cluster runs and that no transaction on the topic stays open, then try again",
+            remedy="check that the cluster runs and that no transaction on the topic stays open, then try again",
         )
 
 

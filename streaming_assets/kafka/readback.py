@@ -35,7 +35,7 @@ def read_back(connection: Connection, topic: str, ranges: RangesByPartition) -> 
         Records with the columns of `columns.RECORD_SCHEMA`; at most three tables of 20,000 rows are in memory.
 
     Raises:
-        TopicChanged: The topic no longer holds a range, or is gone.
+        OffsetsRefused: The topic no longer holds a range, or is gone.
         BrokerError: Kafka can't be reached, or refuses.
     """
     joined = [[(partition, each) for each in join_near(some, NEAR)] for partition, some in ranges.items()]

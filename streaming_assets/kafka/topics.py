@@ -27,7 +27,8 @@ _NO_LEADER_YET = {
     KafkaError.FENCED_LEADER_EPOCH,
     KafkaError.OFFSET_NOT_AVAILABLE,
 }
-"""What a broker answers while a leader is being chosen and has not taken up its work (KIP-320, KIP-207)."""
+"""What a broker answers while a leader is being chosen and has not taken up its work (KIP-320, KIP-207). A topic that
+was described a moment ago is unknown to a broker that has not heard of it from the controller yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def ensure_topic(connection: Connection, topic: Topic) -> None:
             return
         new = NewTopic(topic.name, topic.partitions, config=_topic_config(topic))
         try:
-            admin.result(admin.client.create_topics([new], request_timeout=_TIMEOUT_SECONDS)[topic.name])
+            admin.create(new)
         except KafkaException as error:
             if error.args[0].code() < 0:  # librdkafka's own codes: no broker has answered
                 raise
@@ -87,7 +88,7 @@ def topic_state(connection: Connection, name: str) -> TopicState | None:
         low = admin.offsets(name, partitions, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
         high = admin.offsets(name, partitions, OffsetSpec.latest())  # type: ignore[no-untyped-call]
         return TopicState(
-            cluster_id=admin.result(cluster).cluster_id,
+            cluster_id=admin.result(cluster, "describe the cluster").cluster_id,
             topic_id=_topic_id(description),
             name=name,
             low=low,
@@ -103,7 +104,7 @@ class TopicWatch:
     """
 
     def __init__(self, connection: Connection, name: str, topic_id: str) -> None:
-        """Prepare; nothing connects before the first look."""
+        """Prepare; librdkafka connects in the background."""
         self._admin = _Admin(connection)
         self._name = name
         self._topic_id = topic_id
@@ -132,7 +133,6 @@ class TopicWatch:
             "found": found,
             "expected": f"topic id {self._topic_id}",
             "meaning": "of what was read last it is not known from which topic it came; none of it was written",
-            "remedy": "run the refresh again: it compares the topic with the table, and tells how to go on",
         }
 
 
@@ -142,6 +142,7 @@ class _Admin:
     def __init__(self, connection: Connection) -> None:
         self._servers = connection.bootstrap_servers
         self._last_error = LastError()
+        self._request = "describe a topic"
         self.client: AdminClient = connection.client(AdminClient, {"error_cb": self._last_error})
 
     def __enter__(self) -> Self:
@@ -150,19 +151,31 @@ class _Admin:
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         if isinstance(error, KafkaException | TimeoutError):
             self.client.poll(0)  # serves the error callback
-            raise BrokerError(
-                "A request to Kafka failed.",
-                found=f"{self._servers}: {self._last_error.explain(_kafka_error(error))}",
-                remedy="see that the cluster runs and that the STREAMING_ASSETS_KAFKA_* settings fit it",
-            ) from None
+            raise self._failed(error.args[0] if isinstance(error, KafkaException) else None) from None
 
-    def result(self, future: Future[Any]) -> Any:
+    def _failed(self, error: KafkaError | None) -> BrokerError:
+        answered = error is not None and error.code() > 0  # librdkafka's own codes are below
+        return BrokerError(
+            f"Kafka {'refused' if answered else 'did not answer'} the request to {self._request}.",
+            found=f"{self._servers}: {self._last_error.explain(error)}",
+            meaning="nothing was lost",
+            remedy="check that the cluster runs, that the STREAMING_ASSETS_KAFKA_* settings fit it, and that its user "
+            "may do this; then try again",
+        )
+
+    def result(self, future: Future[Any], request: str) -> Any:
+        """Wait for the answer to a request; an error names what was asked: `Kafka refused the request to …`."""
+        self._request = request
         return future.result(_TIMEOUT_SECONDS + _GRACE_SECONDS)
+
+    def create(self, topic: NewTopic) -> None:
+        asked = self.client.create_topics([topic], request_timeout=_TIMEOUT_SECONDS)
+        self.result(asked[topic.topic], f"create topic {topic.topic}")
 
     def describe(self, name: str) -> TopicDescription | None:
         asked = self.client.describe_topics(TopicCollection([name]), request_timeout=_TIMEOUT_SECONDS)
         try:
-            return cast(TopicDescription, self.result(asked[name]))
+            return cast(TopicDescription, self.result(asked[name], f"describe topic {name}"))
         except KafkaException as error:
             if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 return None
@@ -178,7 +191,8 @@ class _Admin:
                 request_timeout=_TIMEOUT_SECONDS,
             )
             try:
-                return {place.partition: self.result(future).offset for place, future in asked.items()}
+                request = f"list the offsets of topic {name}"
+                return {place.partition: self.result(future, request).offset for place, future in asked.items()}
             except KafkaException as error:
                 if error.args[0].code() not in _NO_LEADER_YET or time.monotonic() > deadline:
                     raise
@@ -198,10 +212,6 @@ def _topic_id(description: TopicDescription) -> str:
     return str(description.topic_id).replace("+", "-").replace("/", "_")
 
 
-def _kafka_error(error: KafkaException | TimeoutError) -> KafkaError | None:
-    return error.args[0] if isinstance(error, KafkaException) else None
-
-
 def _topic_config(topic: Topic) -> dict[str, str]:
     retention = {} if topic.retention is None else {"retention.ms": str(topic.retention // timedelta(milliseconds=1))}
     return {"max.message.bytes": str(MAX_MESSAGE_BYTES), **retention, **topic.config}
@@ -211,6 +221,6 @@ def _refused(topic: Topic, error: KafkaError) -> BrokerError:
     return BrokerError(
         f"Kafka does not create the topic {topic.name!r}.",
         found=f"{error.name()}: {error.str()}",
-        remedy="mend the topic's definition in the plugin (`Topic.config` has Kafka's own names), "
+        remedy="fix the topic's definition in the plugin (`Topic.config` has Kafka's own names), "
         "or let an administrator create the topic",
     )

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from streaming_assets.contract import EventSource
 from streaming_assets.engines.protocol import IngestPlan
-from streaming_assets.errors import ClusterChanged, RetentionOvertook, TopicChanged
+from streaming_assets.errors import (
+    ClusterChanged,
+    OffsetsRefused,
+    PartitionGone,
+    RetentionOvertook,
+    TopicChanged,
+    TopicRecreated,
+    TopicTruncated,
+)
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.kafka.continuity import Break, Reached, find_break, overtaken
 from streaming_assets.kafka.lag import lag
 from streaming_assets.kafka.topics import TopicState, topic_state
 from streaming_assets.lake import layout
+from streaming_assets.lake.layout import TableId
 from streaming_assets.lake.losses import AcceptedLoss
 from streaming_assets.lake.opening import open_table
 from streaming_assets.lake.positions import START, Position, read_position
@@ -32,7 +44,7 @@ def plan_ingest(
         accept_loss: Go on after records that were deleted before they were read; the plan names them.
 
     Raises:
-        TopicChanged: The topic is another one than before, or lacks offsets that come next; by its subclasses.
+        TopicChanged: The topic is another one than before, or lacks offsets that come next; its kind says which.
         BrokerError: Kafka can't be asked.
         TableError: Bronze can't be read.
     """
@@ -42,7 +54,7 @@ def plan_ingest(
     reached = Reached(position.next_offsets, position.cluster_id, position.topic_id)
     found = find_break(source.topic.name, state, reached)
     if found is not None and not (accept_loss and found.kind is RetentionOvertook):
-        raise _error(found, source, lake)
+        raise found.kind(found.summary, found=found.found, expected=found.expected, meaning=found.meaning)
     if state is None:
         return None
     start = _start(state, reached, position)
@@ -55,20 +67,39 @@ def plan_ingest(
 
 
 def plan_again(error: TopicChanged, source: EventSource, connection: Connection, lake: Path) -> IngestPlan | None:
-    """Plan to go on after a topic refused its records to a run that read it; None if there is nothing left.
+    """Plan to go on after reading a topic ended in an error; None if there is nothing left.
+
+    What a reader saw for itself, another topic or another record in a known place, is not refuted by a look at the
+    topic, which may have gone on since: that error is raised again, unless the topic now shows more.
 
     Raises:
-        TopicChanged: What happened to the topic, with the ways out.
+        TopicChanged: What happened to the topic.
         BrokerError: Kafka can't be asked.
         TableError: Bronze can't be read.
     """
-    plan = plan_ingest(source, connection, lake)  # raises where the topic itself now shows what happened to it
-    # A subclass says what the reader saw for itself: another topic, or another record in a known place. No look at the
-    # topic, which may have gone on since, refutes that. The base class says only that Kafka refused some offsets.
-    if type(error) is not TopicChanged:
-        error.remedy = _ways_out(type(error), source, lake)
+    plan = plan_ingest(source, connection, lake)
+    if not isinstance(error, OffsetsRefused):
         raise error
     return plan
+
+
+@contextmanager
+def naming_ways_out(source: EventSource, lake: Path) -> Iterator[None]:
+    """Add the ways out to what happened to a topic: whoever notices it does not know the commands.
+
+    Raises:
+        TopicChanged: The error that was raised inside, with a remedy.
+    """
+    try:
+        yield
+    except TopicChanged as error:
+        raise type(error)(
+            error.summary,
+            found=error.found,
+            expected=error.expected,
+            meaning=error.meaning,
+            remedy=_WAYS_OUT[type(error)](layout.bronze(source), lake / source.name),
+        ) from error
 
 
 def was_read(source: EventSource, lake: Path) -> bool:
@@ -112,30 +143,39 @@ def _accepted(state: TopicState, reached: Reached, found: Break | None) -> tuple
     return tuple(AcceptedLoss(one, start, low, found.summary, now) for one, (start, low) in lost.items())
 
 
-def _error(found: Break, source: EventSource, lake: Path) -> TopicChanged:
-    return found.kind(
-        found.summary,
-        found=found.found,
-        expected=found.expected,
-        meaning=found.meaning,
-        remedy=_ways_out(found.kind, source, lake),
-    )
-
-
-def _ways_out(kind: type[TopicChanged], source: EventSource, lake: Path) -> str:
-    bronze = layout.bronze(source)
-    if kind is RetentionOvertook:
-        return (
-            f"to go on after them, with the loss recorded in Bronze: {refresh_command(bronze, '--accept-loss')}; so "
-            "that it does not happen again, refresh more often than the topic's `retention.ms` deletes"
-        )
-    back = (
-        "let STREAMING_ASSETS_KAFKA_BOOTSTRAP_SERVERS name the old cluster, or bring back its data"
-        if kind is ClusterChanged
-        else "bring the topic back as it was"
-    )
+def _accept_loss(bronze: TableId, _tables: Path) -> str:
     return (
-        f"{back}, and run {refresh_command(bronze)}; or keep the old tables aside and begin with the topic as it is "
-        f"now: {keep_aside_command(bronze, lake / source.name)} (--accept-loss is for records that retention deleted, "
-        "and does not help here: partition and offset would name two records)"
+        f"to go on after them, with the loss recorded in Bronze: {refresh_command(bronze, '--accept-loss')}; so that "
+        "it does not happen again, refresh more often than the topic's `retention.ms` deletes"
     )
+
+
+def _restore(how: str, bronze: TableId, tables: Path) -> str:
+    return (
+        f"{how}, and run {refresh_command(bronze)}; or keep the old tables aside and begin with the topic as it is "
+        f"now: {keep_aside_command(bronze, tables)} (--accept-loss is for records that retention deleted, and does "
+        "not help here: partition and offset would name two records)"
+    )
+
+
+def _try_again(bronze: TableId, _tables: Path) -> str:
+    return (
+        f"run {refresh_command(bronze)} again; if Kafka still refuses offsets that it says it has, the brokers' logs "
+        "tell why"
+    )
+
+
+_restore_topic = partial(_restore, "bring the topic back as it was")
+_restore_cluster = partial(
+    _restore, "let STREAMING_ASSETS_KAFKA_BOOTSTRAP_SERVERS name the old cluster, or bring back its data"
+)
+
+_WAYS_OUT: Mapping[type[TopicChanged], Callable[[TableId, Path], str]] = {
+    ClusterChanged: _restore_cluster,
+    TopicRecreated: _restore_topic,
+    PartitionGone: _restore_topic,
+    TopicTruncated: _restore_topic,
+    RetentionOvertook: _accept_loss,
+    OffsetsRefused: _try_again,
+}
+"""What a person can do, by kind of error; each has an entry."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
 
 from streaming_assets.contract import EventSource, GoldTable
@@ -22,7 +23,7 @@ from streaming_assets.kafka.connection import Connection
 from streaming_assets.kafka.topics import ensure_topic
 from streaming_assets.lake.lock import source_lock
 from streaming_assets.lake.order import expect_bronze_complete
-from streaming_assets.layers.bronze import plan_again, plan_ingest, was_read
+from streaming_assets.layers.bronze import naming_ways_out, plan_again, plan_ingest, was_read
 from streaming_assets.layers.undo import Undone, undo_foreign_writes
 from streaming_assets.settings import Settings
 
@@ -130,13 +131,17 @@ class SourceRefresh:
         expect_bronze_complete(self.source, lake)
         if not was_read(self.source, lake):
             ensure_topic(self._connection, self.source.topic)
-        plan = plan_ingest(self.source, self._connection, lake, accept_loss=self._accept_loss)
+        with naming_ways_out(self.source, lake):
+            yield from self._read(self._connection, lake)
+
+    def _read(self, connection: Connection, lake: Path) -> Iterator[Ingested]:
+        plan = plan_ingest(self.source, connection, lake, accept_loss=self._accept_loss)
         if plan is None:
             return
         try:
             yield from self._engine.ingest(plan)
         except TopicChanged as error:
-            again = plan_again(error, self.source, self._connection, lake)
+            again = plan_again(error, self.source, connection, lake)
             if again is not None:
                 yield from self._engine.ingest(again)
 

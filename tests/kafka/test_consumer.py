@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from streaming_assets.errors import BrokerError, TopicChanged
+from streaming_assets.errors import BrokerError, OffsetsRefused
 from streaming_assets.kafka.columns import RECORD_SCHEMA
 from streaming_assets.kafka.connection import MAX_MESSAGE_BYTES, Connection
 from streaming_assets.kafka.consumer import RecordReader
@@ -248,7 +248,7 @@ def test_position_that_retention_overtook_is_an_error(broker, topic_factory):
     admin, place = AdminClient(broker.client_config()), TopicPartition(topic.name, 0, 5)
     admin.delete_records([place])[place].result(30)
     assert topic_state(broker, topic.name).low == {0: 5}
-    with pytest.raises(TopicChanged, match=r"no longer holds") as caught:
+    with pytest.raises(OffsetsRefused, match=r"no longer holds") as caught:
         _read(broker, topic, {0: 3}, {0: 10})
     assert caught.value.expected == "the offset 3"
 
@@ -257,7 +257,7 @@ def test_position_behind_the_end_of_the_topic_is_an_error(broker, topic_factory)
     """A start beyond the last record, as after the topic was created again, is not silently moved back."""
     topic = topic_factory(partitions=1)
     _produce(broker, topic, [{"value": b"x"}])
-    with pytest.raises(TopicChanged, match=r"no longer holds"):
+    with pytest.raises(OffsetsRefused, match=r"no longer holds"):
         _read(broker, topic, {0: 50}, {0: 60})
 
 
@@ -269,12 +269,12 @@ def test_what_came_before_an_error_is_handed_over(broker, topic_factory, monkeyp
 
     def cut(self, max_bytes):
         yield next(chunks(self, max_bytes))
-        raise TopicChanged("The rest is gone.")
+        raise OffsetsRefused("The rest is gone.")
 
     monkeypatch.setattr(Fetcher, "chunks", cut)
     with RecordReader(broker, topic.name, {0: 0}, {0: 1_000}, max_records=1_000, max_bytes=2**20) as reader:
         batch = next(reader)
-        with pytest.raises(TopicChanged, match="The rest is gone"):
+        with pytest.raises(OffsetsRefused, match="The rest is gone"):
             next(reader)
     assert 0 < batch.table.num_rows < 1_000
     assert batch.next_offsets == {0: batch.table.num_rows}
@@ -301,12 +301,41 @@ def test_broker_that_is_not_there_is_waited_for_and_then_an_error(monkeypatch):
         next(reader)
 
 
-def test_refusal_without_a_partition_names_all_offsets():
-    """An error that concerns no single partition does not blame partition 0, and every error has a remedy."""
+@pytest.fixture
+def refused():
+    """Return the error for an error code of Kafka, in the middle of a range."""
     offsets = ReadRange({1: 7, 3: 9}, {1: 8, 3: 10})
     fetcher = Fetcher(Connection("127.0.0.1:9"), "events", offsets, threading.Event())
-    codes = (KafkaError.OFFSET_OUT_OF_RANGE, KafkaError.UNKNOWN_TOPIC_ID, KafkaError.TOPIC_AUTHORIZATION_FAILED)
-    gap, *others = (fetcher._refused(KafkaError(code)) for code in codes)
-    assert gap.expected == "the offsets by partition {1: 7, 3: 9}"
-    assert fetcher._refused(KafkaError(codes[0]), 3).expected == "the offset 9"
-    assert all(error.remedy for error in (gap, *others))
+    return lambda code, partition=None: fetcher._refused(KafkaError(code), partition)
+
+
+def test_refusal_without_a_partition_names_all_offsets(refused):
+    """An error that concerns no single partition does not blame partition 0."""
+    assert refused(KafkaError.OFFSET_OUT_OF_RANGE).expected == "the offsets by partition {1: 7, 3: 9}"
+    assert refused(KafkaError.OFFSET_OUT_OF_RANGE, 3).expected == "the offset 9"
+
+
+@pytest.mark.parametrize("code", [KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.UNKNOWN_TOPIC_ID])
+def test_topic_that_is_unknown_in_mid_read_is_left_to_another_look(refused, code):
+    """A reader that is told of no such topic does not decide whether it is gone, and names no way out."""
+    error = refused(code, 3)
+    assert (type(error), error.summary) == (OffsetsRefused, "Kafka does not know topic 'events', partition 3.")
+    assert error.remedy is None
+
+
+@pytest.mark.parametrize("code", [KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.SASL_AUTHENTICATION_FAILED])
+def test_missing_permission_is_named(refused, code):
+    """A user who may not read the topic is sent to the login and the permissions."""
+    error = refused(code)
+    assert (type(error), error.summary) == (BrokerError, "Kafka does not allow this user to read topic 'events'.")
+    assert KafkaError(code).name() in error.found
+    assert "has the permission to read the topic" in error.remedy
+
+
+def test_any_other_error_is_no_matter_of_permissions(refused):
+    """A batch that can't be decoded is named as that, and as what stops reading each time."""
+    error = refused(KafkaError._BAD_MSG, 1)
+    assert (type(error), error.summary) == (BrokerError, "Topic 'events', partition 1 could not be read.")
+    assert "_BAD_MSG" in error.found
+    assert error.meaning == "nothing was lost; reading stops here each time until the cause is removed"
+    assert "permission" not in error.remedy
