@@ -36,7 +36,7 @@ def show_broken(broken: Sequence[BrokenPlugin]) -> None:
 def show_no_sources() -> None:
     """Say that there is nothing to show, and how to get something."""
     st.info(
-        "No event source is loaded. Install a plugin, or make one with `streaming-assets plugins new`; "
+        "No event source is loaded. Install a plugin, or write one as the README shows; "
         "`streaming-assets plugins list` shows what is installed.",
         icon=":material/extension:",
     )
