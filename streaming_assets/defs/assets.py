@@ -28,7 +28,7 @@ REBUILD = {
     "rebuild": dg.Field(
         bool,
         default_value=False,
-        description="Make the table anew, from all that the one before it has, whether its definition changed or not.",
+        description="Rebuild the table from all that the one before it has, whether its definition changed or not.",
     )
 }
 """What can be asked of a run of Silver or Gold, in the Launchpad."""
@@ -164,11 +164,11 @@ def _refined(
 ) -> Iterator[Refined]:
     for step in runtime.refresh_tables(source, rebuild="silver" if rebuild else None).silver():
         if isinstance(step, Staged):
-            context.log.info("Made anew: %d of %d records.", step.records, step.total)
+            context.log.info("Rebuilt: %d of %d records.", step.records, step.total)
             continue
         if isinstance(step, Rebuilt):
             context.log.info(
-                "Silver and quarantine are made anew: %d and %d rows, generation %d.",
+                "Silver and quarantine are rebuilt: %d and %d rows, generation %d.",
                 *(step.silver, step.quarantined, step.generation),
             )
             continue

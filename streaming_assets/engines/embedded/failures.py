@@ -50,7 +50,7 @@ def explained(source: EventSource) -> Iterator[None]:
 
 def _out_of_space(source: EventSource, error: duckdb.Error) -> EngineError:
     return EngineError(
-        f"The embedded engine ran out of memory or disk space at {source.name}.",
+        f"The embedded engine ran out of memory or disk space while working on {source.name}.",
         found=first_line(error),
         meaning="what was committed before stays, and is not done again",
         remedy="raise STREAMING_ASSETS_MEMORY_LIMIT_MB, lower STREAMING_ASSETS_THREADS, or free disk space "
@@ -68,5 +68,5 @@ def _unreadable(source: EventSource, error: Exception) -> TableError:
         f"A table of {source.name} can't be read.",
         found=first_line(error),
         meaning="what was committed before stays; nothing was written to the table that was being computed",
-        remedy=f"see to the cause named above, then run `streaming-assets refresh {source.name}`",
+        remedy=f"fix the cause named above, then run `streaming-assets refresh {source.name}`",
     )

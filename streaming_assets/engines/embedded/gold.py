@@ -229,7 +229,7 @@ class Aggregator:
             found=found,
             expected="rows with the declared columns",
             meaning="the table is as it was; Bronze and Silver have every record",
-            remedy=f"mend the plugin (`streaming-assets plugins check {self.source.name}`), then refresh again",
+            remedy=f"fix the plugin (`streaming-assets plugins check {self.source.name}`), then refresh again",
         )
 
     def stored(self, files: Sequence[DataFile]) -> str:

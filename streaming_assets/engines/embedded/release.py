@@ -122,9 +122,9 @@ def _all_of(part: Slice, pieces: pa.RecordBatchReader, quarantine: LakeTable) ->
         yield piece.cast(QUARANTINE)
     if rows != expected:
         raise TableError(
-            f"Table {quarantine.id.name} has not the rows that its log tells.",
+            f"Table {quarantine.id.name} does not have the number of rows that its log records.",
             found=f"{rows:,} rows in the files of batches {part.after + 1} to {part.upto}",
             expected=f"{expected:,} rows",
-            meaning="these rows were not touched, so that none is lost or there twice",
-            remedy=f"run `streaming-assets verify {quarantine.id.source}`: it names the records it is about",
+            meaning="these rows were not touched, so that none is lost or duplicated",
+            remedy=f"run `streaming-assets verify {quarantine.id.source}`: it names the records",
         )
