@@ -67,7 +67,7 @@ class Registry:
             f"There is no source {name!r}.",
             found="\n".join(f"the plugin {name!r} was left out: {reason}" for reason in reasons) or None,
             expected=f"one of: {', '.join(self.sources)}" if self.sources else "a source, but none is loaded",
-            remedy=self._remedy(name) if not reasons else "mend the plugin, or install a version that works",
+            remedy=self._remedy(name) if not reasons else "fix the plugin, or install a version that works",
         )
 
     def select(self, names: Sequence[str]) -> list[EventSource]:
@@ -232,7 +232,7 @@ def _raised(name: str, moment: Moment, error: BaseException) -> PluginError:
         found=_described(error),
         expected="a plugin that can be loaded without connecting, exiting or raising",
         meaning="the plugin is left out; all other sources work",
-        remedy=f"mend the plugin, uninstall it, or set STREAMING_ASSETS_DISABLED_PLUGINS={name}",
+        remedy=f"fix the plugin, uninstall it, or set STREAMING_ASSETS_DISABLED_PLUGINS={name}",
     )
     reason.__cause__ = error
     return reason

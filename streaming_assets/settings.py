@@ -69,14 +69,14 @@ class Settings(BaseSettings):
         default_factory=lambda: os.cpu_count() or 1, ge=1, description="Threads of the embedded engine."
     )
     lock_timeout_seconds: float = Field(
-        300.0, ge=0, description="How long a refresh waits for another one of the same source."
+        300.0, ge=0, description="How long a command waits for another one on the same source."
     )
 
     pseudonym_key: SecretStr | None = Field(
         None, description="Key of the pseudonyms; unset, one is made once and kept under `home`."
     )
     quarantine_threshold: float = Field(
-        0.05, ge=0, le=1, description="Share of quarantined records above which a check fails."
+        0.05, ge=0, le=1, description="Share of quarantined records above which a check warns."
     )
     freshness_minutes: float = Field(
         60.0, gt=0, description="Age of a table's newest commit at which it counts as stale."

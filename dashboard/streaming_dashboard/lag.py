@@ -91,7 +91,7 @@ def find_lag(settings: Settings, source: EventSource, lake: Path) -> Lag:
     found = find_break(source.topic.name, state, reached)
     if found is not None:
         happened = found.summary[0].lower() + found.summary[1:].rstrip(".")
-        return Lag(None, f"{happened}; `streaming-assets refresh {source.name}` tells the ways out")
+        return Lag(None, f"{happened}; `streaming-assets refresh {source.name}` names the ways out")
     if state is None:
         return Lag(None, f"the topic `{source.topic.name}` does not exist yet")
     return Lag(sum(lag(state, position.next_offsets).values()))

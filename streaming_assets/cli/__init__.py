@@ -13,7 +13,7 @@ INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line; a fault that is the user's to mend is told without a stack trace."""
+    """Run the command line; a fault that is the user's to fix is reported without a stack trace."""
     try:
         note_interrupts()
         _run()

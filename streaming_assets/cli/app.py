@@ -29,7 +29,8 @@ app.add_typer(plugins, name="plugins")
 command = partial(app.command, cls=Command)
 plugins_command = partial(plugins.command, cls=Command)
 
-Sources = Annotated[list[str] | None, typer.Argument(metavar="SOURCE", help="Sources; none means all.")]
+Sources = Annotated[list[str] | None, typer.Argument(metavar="SOURCE", help="Sources; all if omitted.")]
+TIME_FORMS = "RFC 3339, or an age such as 2h or 7d"
 Json = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 
 
@@ -72,7 +73,7 @@ def up() -> None:
 
 @command()
 def broker() -> None:
-    """Run the Kafka broker of this home until Ctrl-C."""
+    """Run the local broker (data under STREAMING_ASSETS_HOME) until Ctrl-C."""
     from streaming_assets.cli.commands.broker import run_broker as run
 
     run()
@@ -105,7 +106,7 @@ def refresh(  # noqa: PLR0913 - the options of a command
     *,
     engine: Annotated[
         str | None,
-        typer.Option(parser=parse_engine, metavar="ENGINE", help="What computes and commits the tables: embedded."),
+        typer.Option(parser=parse_engine, metavar="ENGINE", help="Engine to use; the only one is `embedded`."),
     ] = None,
     accept_loss: Annotated[
         bool,
@@ -118,9 +119,9 @@ def refresh(  # noqa: PLR0913 - the options of a command
     rebuild: Annotated[
         Literal["silver", "gold"] | None,
         typer.Option(
-            parser=one_of("layer that can be made anew", "silver", "gold"),
+            parser=one_of("a layer that can be rebuilt", "silver", "gold"),
             metavar="silver|gold",
-            help="Make Silver and Gold anew from Bronze, or the Gold tables from Silver.",
+            help="Rebuild Silver, quarantine and Gold from Bronze, or the Gold tables from Silver.",
         ),
     ] = None,
     as_json: Json = False,
@@ -135,7 +136,7 @@ def refresh(  # noqa: PLR0913 - the options of a command
 
 @command()
 def replay_quarantine(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The source whose plugin was mended.")],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The source whose plugin was fixed.")],
     reason: Annotated[
         str | None,
         typer.Option(metavar="REASON", help="Only records with this reason, as `tables --quarantine` names it."),
@@ -143,12 +144,12 @@ def replay_quarantine(
     since: Annotated[
         datetime | None,
         typer.Option(
-            parser=parse_moment, metavar="TIME", help="Only records read from Kafka since: RFC 3339, or 2h, 7d."
+            parser=parse_moment, metavar="TIME", help=f"Only records read from Kafka since TIME: {TIME_FORMS}."
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Send quarantined records through the present plugin; what fits now moves to Silver and Gold, exactly once."""
+    """Send quarantined records through the current plugin; what fits now moves to Silver and Gold, exactly once."""
     from streaming_assets.cli.commands.replay_quarantine import replay_quarantine as run
 
     run(source, reason=reason, since=since, as_json=as_json)
@@ -193,11 +194,11 @@ def verify(  # noqa: PLR0913 - the options of a command
     *,
     since: Annotated[
         datetime | None,
-        typer.Option(parser=parse_moment, metavar="TIME", help="Only what was ingested since: RFC 3339, or 2h, 7d."),
+        typer.Option(parser=parse_moment, metavar="TIME", help=f"Only what was ingested since TIME: {TIME_FORMS}."),
     ] = None,
     until: Annotated[
         datetime | None,
-        typer.Option(parser=parse_moment, metavar="TIME", help="Only what was ingested before: the same forms."),
+        typer.Option(parser=parse_moment, metavar="TIME", help=f"Only what was ingested before TIME: {TIME_FORMS}."),
     ] = None,
     sample: Annotated[
         float,
@@ -208,7 +209,7 @@ def verify(  # noqa: PLR0913 - the options of a command
     deep: Annotated[bool, typer.Option("--deep", help="Compare Bronze's bytes with what Kafka still has.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Prove that nothing is lost or there twice, from Kafka to Gold; exit code 1 if something is wrong."""
+    """Prove that nothing is lost or duplicated, from Kafka to Gold; exit code 1 if something is wrong."""
     if since is not None and until is not None and until <= since:
         raise typer.BadParameter("no time lies between --since and --until", param_hint="'--until'")
     from streaming_assets.cli.commands.verify import verify as run
@@ -228,10 +229,10 @@ def plugins_list(as_json: Json = False) -> None:
 
 @plugins_command("check")
 def plugins_check(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One plugin; none means all.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One plugin; all if omitted.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Check plugins and tell all their faults at once; exit code 1 if there is one."""
+    """Check plugins and list all their faults at once; exit code 1 if there is one."""
     from streaming_assets.cli.commands.plugins import plugins_check as run
 
     if not run(name, as_json=as_json):

@@ -39,12 +39,12 @@ def _note_broken(registry: Registry) -> None:
             soft_wrap=True,
         )
     if registry.broken:
-        err.print("`streaming-assets plugins check` tells all faults", style="dim")
+        err.print("`streaming-assets plugins check` lists all faults", style="dim")
 
 
 @contextmanager
 def broker(settings: Settings) -> Iterator[Connection]:
-    """Connect to Kafka, starting the broker of this home where none runs, and say what is waited for."""
+    """Connect to Kafka, starting the local broker where none runs, and say what is waited for."""
     # Lines and no status: a first download draws a bar of its own on a terminal, which a status would tear apart.
     with connect(settings, on_progress=_say) as connection:
         yield connection

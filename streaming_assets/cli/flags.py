@@ -1,4 +1,4 @@
-"""Commands whose help shows a flag by its name alone, without the type that it has inside."""
+"""Commands whose help shows flags and arguments by their names alone, without the types that they have inside."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ def _plain(parameters: list[Any]) -> list[Any]:
     for each in parameters:
         if isinstance(each, TyperOption) and each.is_bool_flag:
             each.metavar = ""
+        elif each.param_type_name == "argument":
+            each.display_type_rich = _no_type
     return parameters
+
+
+def _no_type(**_: object) -> None:
+    """Give no type, in the place of `TyperArgument.display_type_rich`, which gives one such as `<list[str]>`."""
 
 
 class Command(TyperCommand):

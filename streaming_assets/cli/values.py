@@ -24,7 +24,7 @@ def parse_moment(text: str) -> datetime:
     try:
         return read_moment(text)
     except InvalidMoment as error:
-        raise typer.BadParameter(f"{error.summary} Expected is {error.expected}.") from None
+        raise typer.BadParameter(f"{error.summary.rstrip('.')}; expected {error.expected}") from None
 
 
 def parse_share(text: str) -> float:
@@ -38,7 +38,7 @@ def parse_share(text: str) -> float:
     except ValueError:
         share = 0.0
     if not LEAST_SHARE <= share <= 1:
-        raise typer.BadParameter(f"{text!r} is no share. Expected is a number from {LEAST_SHARE:f} to 1.")
+        raise typer.BadParameter(f"{text!r} is not a share; expected a number from {LEAST_SHARE:f} to 1")
     return share
 
 
@@ -50,20 +50,20 @@ def parse_engine(text: str) -> str:
     """
     from streaming_assets.settings import EngineName  # noqa: PLC0415 (heavy, and not needed for `--help`)
 
-    return one_of("engine", *typing.get_args(EngineName))(text)
+    return one_of("an engine", *typing.get_args(EngineName))(text)
 
 
 def one_of(what: str, *names: str) -> Callable[[str], str]:
     """Return the reader of an option that names one of a few things.
 
     Args:
-        what: What they are, in words.
+        what: What they are, in words: `an engine`.
         names: Their names.
     """
 
     def parse(text: str) -> str:
         if text not in names:
-            raise typer.BadParameter(f"{text!r} is no {what}. Expected is {' or '.join(names)}.")
+            raise typer.BadParameter(f"{text!r} is not {what}; expected {' or '.join(names)}")
         return text
 
     return parse

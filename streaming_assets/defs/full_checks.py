@@ -40,7 +40,7 @@ def verify_job(translator: Translator) -> UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
         f"verify_{source.name}",
         selection=dg.AssetSelection.checks(*full_check_keys(source)),
-        description=f"Prove that nothing of {source.name} is lost or there twice, from Kafka to Gold.",
+        description=f"Prove that nothing of {source.name} is lost or duplicated, from Kafka to Gold.",
         tags={SOURCE_TAG: source.name},
         executor_def=dg.in_process_executor,
     )

@@ -134,5 +134,5 @@ def _unusable(folder: Path, error: OSError) -> BrokerError:
         "The folder of the Kafka broker can't be used.",
         found=f"{error.filename or folder}: {error.strerror or error}",
         expected="a folder that can be read and written, on a file system with flock",
-        remedy="mend its permissions, or set STREAMING_ASSETS_HOME to another folder",
+        remedy="fix its permissions, or set STREAMING_ASSETS_HOME to another folder",
     )

@@ -210,5 +210,5 @@ def _failure(folder: Path, summary: str) -> BrokerError:
     return BrokerError(
         summary,
         found="\n".join([f"the last lines of {log}:", *lines]) if lines else f"{log} is empty",
-        remedy="mend what the log says; STREAMING_ASSETS_KAFKA_HEAP_MB gives the broker more memory",
+        remedy="fix the cause named in the log; STREAMING_ASSETS_KAFKA_HEAP_MB gives the broker more memory",
     )

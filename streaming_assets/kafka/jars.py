@@ -42,9 +42,9 @@ def kafka_jars(on_progress: Callable[[str], None] | None = None) -> list[Path]:
             return _complete(folder) or _fill(folder, on_progress)
     except OSError as error:
         raise BrokerError(
-            "Kafka's jars can't be kept.",
+            "Kafka's jars can't be stored.",
             found=f"{folder}: {error.strerror or error}",
-            remedy="make that folder writable and see that there is room, or set XDG_CACHE_HOME to another one",
+            remedy="make that folder writable, free disk space, or set XDG_CACHE_HOME to another one",
         ) from error
 
 

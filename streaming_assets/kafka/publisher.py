@@ -134,7 +134,7 @@ class Publisher:
                 f"Kafka did not take {self._failed} of {self._accepted} events for topic {self._topic!r}.",
                 found=f"{self._servers}: {self._reason}",
                 meaning=f"{self.delivered} events were delivered",
-                remedy="see that the cluster runs and takes such events, then produce the missing ones again",
+                remedy="check that the cluster runs and takes such events, then produce the missing ones again",
             )
 
     def _note_failure(self, error: KafkaError | None, _message: Message) -> None:
@@ -148,5 +148,5 @@ class Publisher:
             found=f"{self._servers}: an event of {len(event.value)} bytes: {self._last_error.explain(error)}",
             expected=f"at most {MAX_MESSAGE_BYTES} bytes",
             meaning=f"the {self._accepted} events before it were accepted",
-            remedy="leave the event out, or mend what makes it",
+            remedy="leave the event out, or fix what makes it",
         )

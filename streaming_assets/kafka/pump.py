@@ -116,7 +116,7 @@ def _closing(producer: Producer) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        with suppress(Exception):  # the first error is the one to mend
+        with suppress(Exception):  # the first error is the one to fix
             producer.close()
         raise
     with _blamed(producer, "closing it"):
@@ -134,5 +134,5 @@ def _blamed(producer: Producer, moment: str) -> Iterator[None]:
             f"The producer {type(producer).__qualname__} failed while {moment}.",
             found=f"{type(error).__name__}: {error}",
             meaning="the events that it brought before were delivered",
-            remedy="mend the plugin that makes it",
+            remedy="fix the plugin that makes it",
         ) from error

@@ -130,5 +130,5 @@ def _unreadable(path: Path, error: Exception, from_file: int, in_all: int) -> Re
         found=reason or str(error),
         expected="text with one event a line, plain or gzip",
         meaning=f"{from_file} events of this file were read before, {in_all} in all",
-        remedy="mend the file or leave it out; what was delivered before stays delivered",
+        remedy="fix the file or leave it out; what was delivered before stays delivered",
     )

@@ -99,7 +99,7 @@ def prepare_data(folder: Path, java: Sequence[str | Path], ports: tuple[int, int
         if name == "cluster.id" and value:
             return value
     raise BrokerError(
-        "The data folder of the broker is not one of Kafka.",
+        "The data folder of the broker is not a Kafka data folder.",
         found=f"{data} without a cluster id in meta.properties",
         meaning="the records in it can't be read",
         remedy="bring the folder back from a backup, or move it away to start with empty topics",
@@ -116,7 +116,7 @@ def _format(folder: Path, java: Sequence[str | Path], ports: tuple[int, int]) ->
         raise BrokerError(
             "The data folder of the broker can't be formatted.",
             found=f"{folder}: {(done.stderr or done.stdout).strip()[-1000:]}",
-            remedy="see that the folder is writable and that there is room",
+            remedy="make the folder writable, and free disk space",
         )
     (folder / _UNFINISHED).rename(folder / _DATA)
 

@@ -63,7 +63,7 @@ def _explained(table: TableId, path: Path, error: Exception) -> TableError | Con
             f"Another writer committed to table {table.name} first.",
             found=found,
             expected="no other writer of this table",
-            meaning="this write was refused as a whole; no row is there twice",
+            meaning="this write was refused as a whole; no row is duplicated",
             remedy="run the refresh again: it starts from what the table contains now",
         )
     if any(text in str(error) for text in _UNREADABLE):
@@ -72,7 +72,7 @@ def _explained(table: TableId, path: Path, error: Exception) -> TableError | Con
         f"Table {table.name} can't be read or written.",
         found=found,
         meaning="what was committed before is untouched; no row of the write that failed is in the table",
-        remedy=f"see to the cause named above, then run {refresh_command(table)}",
+        remedy=f"fix the cause named above, then run {refresh_command(table)}",
     )
 
 
@@ -128,7 +128,7 @@ def storage_refused(table: TableId, path: Path, error: Exception) -> StorageRefu
     return StorageRefused(
         f"The storage of table {table.name} is {what}.",
         found=f"{_REFUSALS[code]} ({path}: {free})",
-        expected="room for new files, and leave to write them",
+        expected="room for new files, and permission to write them",
         meaning="what was committed before is untouched; no row of the write that failed is in the table, and nothing "
         "is skipped",
         remedy=f"{way}, then run {refresh_command(table)}: it goes on after the last commit",

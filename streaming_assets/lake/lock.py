@@ -38,10 +38,10 @@ def source_lock(
         _acquire(lock, gate, timeout, on_wait)
     except Timeout:
         raise TableBusy(
-            f"Another process refreshes {source}.",
+            f"Another process is working on {source}.",
             found=f"its lock was held for {timeout:g} seconds",
             meaning="nothing was written by this process",
-            remedy="wait for the other refresh, or raise STREAMING_ASSETS_LOCK_TIMEOUT_SECONDS",
+            remedy="wait for it to finish, or raise STREAMING_ASSETS_LOCK_TIMEOUT_SECONDS",
         ) from None
     except OSError as error:
         raise unusable_home(home, error) from error

@@ -264,7 +264,7 @@ class LakeTable(Snapshot):
             f"Table {self.id.name} already contains batch {batch}.",
             found=f"batch {self.batch} in version {self.version}",
             expected=f"a batch before {batch}",
-            meaning="nothing was written; no row is there twice",
+            meaning="nothing was written; no row is duplicated",
             remedy="run the refresh again: it starts from what the table contains now",
         )
 

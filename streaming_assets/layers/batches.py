@@ -76,7 +76,7 @@ def _rows(name: str, table: LakeTable) -> Iterator[str]:
     where = f"batch > {table.batch} OR batch <= {NO_BATCH}"
     sql = f"SELECT batch, count(*) AS records FROM t WHERE {where} GROUP BY batch ORDER BY batch"  # noqa: S608 - numbers
     for row in table.query(sql).to_pylist()[:EXAMPLES]:
-        yield f"{name} has {row['records']:,} rows of batch {row['batch']}, and contains 1 to {table.batch}"
+        yield f"{name} has {row['records']:,} rows of batch {row['batch']}, although its last batch is {table.batch}"
 
 
 def _history(bronze: LakeTable) -> Iterator[str]:
@@ -84,7 +84,7 @@ def _history(bronze: LakeTable) -> Iterator[str]:
     recorded = {commit["batch"]: commit.get("records") for commit in bronze.recorded()}
     missing = [(low + 1, high - 1) for low, high in pairwise(sorted(recorded)) if high > low + 1]
     for low, high in missing[:EXAMPLES]:
-        yield f"bronze lacks the commits of batches {low} to {high}"
+        yield f"bronze lacks the commit{f' of batch {low}' if low == high else f's of batches {low} to {high}'}"
     if not bronze.files():
         counted: dict[int, int] = {}
     else:

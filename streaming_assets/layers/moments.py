@@ -28,7 +28,7 @@ def read_moment(text: str) -> datetime:
         return as_timestamp(text, "$")
     except (MisfitError, OverflowError):
         raise InvalidMoment(
-            f"{text!r} is no time.",
+            f"{text!r} is not a time.",
             expected="RFC 3339 with an offset, such as 2026-03-01T12:00:00Z, or a span up to now, such as 90s, 30min, "
             "2h, 1d or 2w",
         ) from None

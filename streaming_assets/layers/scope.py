@@ -42,9 +42,10 @@ class Choice:
         times += [f"what was ingested at {self.until.isoformat(timespec='seconds')} or later"] if self.until else []
         percent = f"{self.share * 100:.4f}".rstrip("0").rstrip(".")
         rows = (
-            f"all but {percent}% of the records, windows and keys (of few, all but about {_LEAST}), in comparing rows"
+            f"row comparison of all but {percent}% of records, windows and keys (or all but about {_LEAST} of each, "
+            "where that is more)"
         )
-        bytes_ = "the bytes that Kafka still has (--deep)"
+        bytes_ = "comparison of bytes with Kafka (use --deep)"
         return [*times, *([rows] if self.share < 1 else []), *([] if self.deep else [bytes_])]
 
 

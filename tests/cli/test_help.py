@@ -48,6 +48,13 @@ def test_help_shows_a_flag_without_a_type(offline, command):
     assert "<bool>" not in shown
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_an_argument_without_a_type(offline, command):
+    """The help of a command names no Python types."""
+    shown = offline.ok(*command.split(), "--help")
+    assert [word for word in ("<list", "<str", "Path>") if word in shown] == []
+
+
 def test_version_is_that_of_the_package(offline):
     """`--version` prints name and version, and ends."""
     assert offline.ok("--version") == f"streaming-assets {metadata.version('streaming-assets')}\n"

@@ -69,11 +69,11 @@ def test_a_replay_tells_what_became_of_the_records(mended):
 def test_a_replay_tells_people(mended):
     """On a terminal of 80 columns there is a table of numbers, and where to look why records still do not fit."""
     done = mended.run("replay-quarantine", "shop", "--reason", "missing_field", "--since", "2026-03-01T12:00:00Z")
-    assert (done.returncode, "tells why" in done.stderr) == (0, False)
+    assert (done.returncode, "shows why" in done.stderr) == (0, False)
     assert "shop 2 1 1 0 3" in flat(done.stdout)
     again = mended.run("replay-quarantine", "shop")
     assert "shop 1 0 0 1 0" in flat(again.stdout)
-    assert "still in quarantine: 1 record; `streaming-assets tables --quarantine shop` tells why" in flat(again.stderr)
+    assert "still in quarantine: 1 record; `streaming-assets tables --quarantine shop` shows why" in flat(again.stderr)
     assert max(map(len, (done.stdout + again.stdout).splitlines())) <= 80
 
 

@@ -1,4 +1,4 @@
-"""A changed plugin on the command line: what tells that tables are outdated, and what makes them anew."""
+"""A changed plugin on the command line: what tells that tables are outdated, and what rebuilds them."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_changed_query_is_told_until_the_rebuild(shop):
     change(shop, LOUD)
     both = ["orders.silver", "orders.quarantine"]
     assert outdated(shop) == both
-    command = "`streaming-assets refresh orders --rebuild silver` makes them anew"
+    command = "`streaming-assets refresh orders --rebuild silver` rebuilds them"
     assert command in told(shop.run("tables", "orders"))
     assert command in told(shop.run("refresh", "orders"))
     assert shop.json("refresh", "orders")[0]["outdated"] == both
@@ -132,7 +132,7 @@ def test_other_columns_stop_the_refresh_until_the_rebuild(shop):
     assert "DefinitionChanged" in failed
     assert "streaming-assets refresh orders --rebuild silver" in failed
     done = shop.run("refresh", "orders", "--rebuild", "silver")
-    assert (done.returncode, "made anew, with 9 rows in Silver and 1 in quarantine" in told(done)) == (0, True)
+    assert (done.returncode, "rebuilt, with 9 rows in Silver and 1 in quarantine" in told(done)) == (0, True)
     assert {row["place"] for row in shop.rows("orders/silver")} == {"north", "South"}
     assert shop.json("verify", "orders")["passed"] is True
 
@@ -165,5 +165,5 @@ def test_gold_follows_its_definition_and_can_be_rebuilt(shop):
 def test_only_silver_and_gold_can_be_rebuilt(offline):
     """Another layer is refused with the two that there are."""
     done = offline.run("refresh", "--rebuild", "bronze")
-    expected = "'bronze' is no layer that can be made anew. Expected is silver or gold."
+    expected = "'bronze' is not a layer that can be rebuilt; expected silver or gold"
     assert (done.returncode, expected in told(done)) == (2, True)

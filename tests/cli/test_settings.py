@@ -83,7 +83,7 @@ def test_unknown_engine_is_told(offline):
     done = offline.run("refresh", "--engine", "spark")
     told = " ".join(done.stderr.translate(FRAME).split())
     assert (done.returncode, done.stdout) == (2, "")
-    assert "Invalid value for '--engine': 'spark' is no engine. Expected is embedded." in told
+    assert "Invalid value for '--engine': 'spark' is not an engine; expected embedded" in told
     told = offline.fails("refresh", STREAMING_ASSETS_ENGINE="spark")
     assert "STREAMING_ASSETS_ENGINE: found 'spark', expected 'embedded'" in told
 
@@ -91,15 +91,16 @@ def test_unknown_engine_is_told(offline):
 def test_the_engines_are_named_by_the_help(offline):
     """The help of `refresh` names every engine that there is."""
     shown = " ".join(offline.ok("refresh", "--help").translate(FRAME).split())
-    assert f"What computes and commits the tables: {', '.join(get_args(EngineName))}." in shown
+    (name,) = get_args(EngineName)
+    assert f"Engine to use; the only one is `{name}`." in shown
 
 
 def test_what_can_be_rebuilt_is_told(offline):
-    """A layer that can't be made anew is refused with those that can."""
+    """A layer that can't be rebuilt is refused with those that can."""
     done = offline.run("refresh", "--rebuild", "bronze")
     told = " ".join(done.stderr.translate(FRAME).split())
     assert done.returncode == 2
-    assert "'bronze' is no layer that can be made anew. Expected is silver or gold." in told
+    assert "'bronze' is not a layer that can be rebuilt; expected silver or gold" in told
 
 
 def test_a_misspelt_variable_is_noted(offline):

@@ -72,7 +72,7 @@ def test_other_topic_of_the_same_name_has_no_lag(home, source, broker, topic_fac
     found = find_lag(settings, source, home.lake)
 
     happened = f"topic {topic.name} is not the one Bronze was filled from: it has another id"
-    assert found == Lag(None, f"{happened}; `streaming-assets refresh github_events` tells the ways out")
+    assert found == Lag(None, f"{happened}; `streaming-assets refresh github_events` names the ways out")
 
 
 @pytest.mark.broker
@@ -95,7 +95,7 @@ def test_offsets_that_the_topic_lacks_are_no_lag(home, source, broker, topic_fac
 
     assert [lag.records for lag in found] == [None, None]
     overtaken, truncated = (lag.reason for lag in found)
-    ways = "`streaming-assets refresh github_events` tells the ways out"
+    ways = "`streaming-assets refresh github_events` names the ways out"
     deleted = "no longer has the records that come next: they were deleted before they were read"
     assert overtaken == f"topic {topic.name} {deleted}; {ways}"
     assert truncated == f"topic {topic.name} ends before the records that Bronze has of it; {ways}"

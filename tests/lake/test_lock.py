@@ -46,7 +46,7 @@ def hold(tmp_path):
 def test_another_process_is_kept_out(hold, tmp_path):
     """While one process holds a source's lock, another is told so and changes nothing."""
     hold()
-    with pytest.raises(TableBusy, match="Another process refreshes shop"), source_lock(tmp_path, "shop", timeout=0):
+    with pytest.raises(TableBusy, match="Another process is working on shop"), source_lock(tmp_path, "shop", timeout=0):
         pytest.fail("two processes hold one lock")
 
 

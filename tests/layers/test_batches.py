@@ -81,7 +81,7 @@ def test_a_row_of_no_batch_is_found(lab, layer, batch):
     """A row of a batch before the first, or after the one that the table contains, is a fault."""
     first, *_ = lab.rows(layer)
     lab.plant(layer, [{**first, "batch": batch}])
-    assert found(lab).faults[0].startswith(f"{layer} has 1 rows of batch {batch}, and contains 1 to ")
+    assert found(lab).faults[0].startswith(f"{layer} has 1 rows of batch {batch}, although its last batch is ")
 
 
 @pytest.mark.parametrize("change", ["less", "more"])

@@ -45,6 +45,6 @@ def test_no_time_is_told(text):
     """What is no time is refused with both forms that are."""
     with pytest.raises(InvalidMoment) as told:
         read_moment(text)
-    assert told.value.summary == f"{text!r} is no time."
+    assert told.value.summary == f"{text!r} is not a time."
     assert "2026-03-01T12:00:00Z" in told.value.expected
     assert "2h" in told.value.expected

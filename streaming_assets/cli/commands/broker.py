@@ -1,4 +1,4 @@
-"""`broker`: the broker of this home, until Ctrl-C."""
+"""`broker`: the local broker, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -42,6 +42,6 @@ def run_broker() -> None:
 def _ended(settings: Settings) -> BrokerError:
     return BrokerError(
         "The Kafka broker ended.",
-        meaning="what it accepted is kept in its folder; what was not delivered is told by its producer",
+        meaning="what it accepted is kept in its folder; each producer says what it did not deliver",
         remedy=f"see {settings.home / 'kafka' / LOG} for the cause, then start it again",
     )

@@ -52,7 +52,7 @@ def make_producer(source: EventSource) -> Producer:
             f"The producer of {source.name} can't be made.",
             found=f"{type(error).__name__}: {error}",
             meaning="nothing was published",
-            remedy="mend the plugin, or its options STREAMING_ASSETS_" + source.name.upper() + "_*",
+            remedy="fix the plugin, or its options STREAMING_ASSETS_" + source.name.upper() + "_*",
         ) from error
 
 

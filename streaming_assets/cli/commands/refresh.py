@@ -49,7 +49,7 @@ class RefreshSummary:
     gold: dict[str, int] = field(default_factory=dict)
     """Rows written by Gold table."""
     rebuilt: dict[str, int] = field(default_factory=dict)
-    """Rows of Silver and quarantine, where they were made anew."""
+    """Rows of Silver and quarantine, where they were rebuilt."""
     outdated: list[TableId] = field(default_factory=list)
     """Tables with rows of another definition than the plugin's."""
     error: StreamingAssetsError | None = None
@@ -77,7 +77,7 @@ def refresh(names: Sequence[str], *, engine: str | None, as_json: bool, **wishes
     """Refresh sources one after the other and say what came in; return whether all went well.
 
     Args:
-        names: The sources; none means all.
+        names: The sources; all if empty.
         engine: What computes and commits; None takes the settings'.
         as_json: Write JSON.
         wishes: See `SourceRefresh`: `accept_loss`, `undo_foreign_writes`, `rebuild`.
@@ -129,7 +129,7 @@ def print_summaries(summaries: Sequence[RefreshSummary]) -> None:
             )
         if each.rebuilt:
             print_note(
-                f"{each.source}: made anew, with {each.rebuilt['silver']:,} rows in Silver and "
+                f"{each.source}: rebuilt, with {each.rebuilt['silver']:,} rows in Silver and "
                 f"{each.rebuilt['quarantine']:,} in quarantine"
             )
         if each.error is not None:
@@ -151,7 +151,7 @@ def _refresh(
     task = progress.add_task(source.name, total=None, doing="looking for new events")
 
     def waiting() -> None:
-        progress.update(task, doing="waits for another refresh of this source")
+        progress.update(task, doing="waits for another process on this source")
 
     try:
         for step in make(source, on_wait=waiting).run():
@@ -173,9 +173,9 @@ def _doing(summary: RefreshSummary, step: Step) -> str:
     if isinstance(step, Undone):
         return f"taken back what others did to {step.table.name}"
     if isinstance(step, Staged):
-        return f"silver anew: {step.records:,} of {step.total:,} records"
+        return f"rebuilding silver: {step.records:,} of {step.total:,} records"
     if isinstance(step, Rebuilt):
-        return "silver anew: in its place"
+        return "silver: rebuilt"
     return f"gold: {step.table}"
 
 

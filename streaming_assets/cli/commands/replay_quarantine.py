@@ -1,4 +1,4 @@
-"""`replay-quarantine`: quarantined records through a mended plugin."""
+"""`replay-quarantine`: quarantined records through a fixed plugin."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _replay(source: EventSource, settings: Settings, selection: Selection) -> Re
                 settings,
                 engine,
                 None,
-                on_wait=lambda: status.update(f"waiting for a refresh of {source.name}"),
+                on_wait=lambda: status.update(f"waiting for another process on {source.name}"),
             )
             for step in refresh.replay(selection):
                 summary.add(step)
@@ -102,5 +102,5 @@ def _print(summary: ReplaySummary) -> None:
     if summary.quarantined:
         print_note(
             f"still in quarantine: {counted(summary.quarantined, 'record')}; "
-            f"`streaming-assets tables --quarantine {summary.source}` tells why"
+            f"`streaming-assets tables --quarantine {summary.source}` shows why"
         )

@@ -43,13 +43,13 @@ def tables(names: Sequence[str], *, as_json: bool) -> None:
 
 
 def tell_outdated(source: str, outdated: Sequence[TableId]) -> None:
-    """Tell which tables another definition made than the plugin has now, and the command that makes them anew."""
+    """Tell which tables another definition made than the plugin has now, and the command that rebuilds them."""
     names = [table.name.removeprefix(f"{source}.") for table in outdated]
     older = [name for name in names if not name.startswith("gold.")]
     if older:
         print_note(
             f"{source}: {' and '.join(older)} have rows of another definition than the plugin's; "
-            f"`streaming-assets refresh {source} --rebuild silver` makes them anew"
+            f"`streaming-assets refresh {source} --rebuild silver` rebuilds them"
         )
     elif names:
         print_note(f"{source}: the next refresh computes {', '.join(names)} again, as the definition has changed")

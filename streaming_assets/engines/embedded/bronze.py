@@ -80,7 +80,7 @@ def _expect_batch(bronze: LakeTable, expected: int) -> None:
             f"Table {bronze.id.name} changed while its refresh was planned.",
             found=f"batch {bronze.batch}",
             expected=f"batch {expected}",
-            meaning="nothing was written; no row is there twice",
+            meaning="nothing was written; no row is duplicated",
             remedy="run the refresh again: it starts from what the table contains now",
         )
 

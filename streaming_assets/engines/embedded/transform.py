@@ -101,7 +101,7 @@ def _declared(source: EventSource, result: object, rows: int) -> pa.Table:
         found=found,
         expected=f"a pyarrow.Table of {rows} rows with the columns {', '.join(columns)}",
         meaning="nothing was written; Bronze has every record",
-        remedy="mend the function, then run the refresh again",
+        remedy="fix the function, then run the refresh again",
     )
 
 
@@ -193,5 +193,5 @@ def _broken(source: EventSource, why: str) -> PluginError:
         f"The Silver {'SQL' if source.silver.function is None else 'function'} of {source.name} can't run.",
         found=why,
         meaning="nothing was written; Bronze has every record",
-        remedy=f"mend the plugin (`streaming-assets plugins check {source.name}`), then run the refresh again",
+        remedy=f"fix the plugin (`streaming-assets plugins check {source.name}`), then run the refresh again",
     )
