@@ -358,7 +358,7 @@ def interrupted(mend, monkeypatch):
 def test_an_interrupted_replay_is_told_and_is_no_fault(interrupted):
     """Between Silver's commit and quarantine's every check holds, and it is told what the next refresh settles."""
     assert clean(interrupted)
-    notes = batches(interrupted.source, interrupted.lake).notes
+    notes = compare_batches(interrupted.source, interrupted.lake).notes
     assert [note for note in notes if "quarantine was not told yet" in note] != []
     assert held(interrupted) == [0, 1, 2]
 
