@@ -21,6 +21,7 @@ from streaming_assets.engines.protocol import Ingested, Rebuilt, Refined, Staged
 from streaming_assets.lake import layout
 from streaming_assets.lake.snapshot import NO_BATCH
 from streaming_assets.layers.bronze import source_lag
+from streaming_assets.layers.outdated import outdated_tables
 
 Materialized = dg.MaterializeResult[None]
 
@@ -90,14 +91,20 @@ def _silver(translator: Translator) -> dg.AssetsDefinition:
             rebuild = _wants_rebuild(context)
             before = NO_BATCH if rebuild else batch_of(layout.silver(source), runtime.lake)
             steps = list(_refined(context, runtime, source, rebuild=rebuild))
-            with runtime.locked(source):
-                # What a run brought is counted, so that its cost follows what is new; a run that brought nothing
-                # counts all.
-                audit = runtime.table_engine.audit_counts(source, after=before if steps else NO_BATCH)
-            checks = silver_check_results(source, audit, runtime.settings.quarantine_threshold)
+            # What a run brought is counted, so that the cost follows what is new; one that brought nothing counts all.
+            checks = _counted(source, runtime, after=before if steps else NO_BATCH)
             yield from _silver_and_quarantine(source, runtime, steps, checks)
 
     return refine
+
+
+def _counted(source: EventSource, runtime: Runtime, *, after: int) -> list[dg.AssetCheckResult]:
+    """Check the batches after one."""
+    with runtime.locked(source):
+        audit = runtime.table_engine.audit_counts(source, after=after)
+        # What a run brought is of the present definition, whatever the rows before it are of.
+        outdated = after == NO_BATCH and layout.silver(source) in outdated_tables(source, runtime.lake)
+    return silver_check_results(source, audit, runtime.settings.quarantine_threshold, outdated=outdated)
 
 
 def _silver_and_quarantine(

@@ -71,17 +71,20 @@ def bronze_check_results(source: EventSource, lake: Path) -> list[dg.AssetCheckR
     ]
 
 
-def silver_check_results(source: EventSource, audit: CountAudit, threshold: float) -> list[dg.AssetCheckResult]:
+def silver_check_results(
+    source: EventSource, audit: CountAudit, threshold: float, *, outdated: bool
+) -> list[dg.AssetCheckResult]:
     """Check Silver and quarantine.
 
     Args:
         source: The source.
         audit: Its tables, counted.
         threshold: Largest share of quarantined records that is no reason to warn.
+        outdated: Whether rows of another definition were counted; see `findings.reconciled`.
     """
     silver = table_key(layout.silver(source))
     return [
-        check_result(reconciled(audit), silver),
+        check_result(reconciled(audit, outdated=outdated), silver),
         check_result(event_id_unique(audit), silver, severity=dg.AssetCheckSeverity.WARN),
         _quarantine_share(source, audit, threshold),
     ]

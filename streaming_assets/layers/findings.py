@@ -85,7 +85,7 @@ def batches_agree(compared: Batches) -> Finding:
     return Finding("batches", "all", not compared.faults, found, compared.faults, compared.notes, numbers)
 
 
-def reconciled(audit: CountAudit, *, outdated: bool = False) -> Finding:
+def reconciled(audit: CountAudit, *, outdated: bool) -> Finding:
     """Every Bronze row is in exactly one place: Silver, quarantine, or a duplicate of a Silver row.
 
     Args:
