@@ -43,7 +43,11 @@ class Settings(BaseSettings):
     )
 
     home: Path = Field(Path(".streaming_assets"), description="Where all state lies.")
-    lake: Path | None = Field(None, description="Folder of the Delta tables; default `<home>/lake`.")
+    lake: Path | None = Field(
+        None,
+        description="Folder of the Delta tables; default `<home>/lake`. The locks lie in `home`: of homes that share a "
+        "lake, let only one run maintenance and rebuilds.",
+    )
     engine: EngineName = Field("embedded", description="What computes and commits the tables.")
     disabled_plugins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Names of plugins that are not loaded, comma-separated."

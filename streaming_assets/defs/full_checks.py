@@ -73,14 +73,12 @@ def _count_specs(source: EventSource) -> list[dg.AssetCheckSpec]:
 
 
 def _row_specs(source: EventSource) -> list[dg.AssetCheckSpec]:
-    return [
-        _spec(table, "equals_recompute", "The table equals what the plugin makes of all of Bronze, row by row.")
-        for table in (layout.silver(source), layout.quarantine(source))
-    ]
+    text = "No row of the table differs from what the plugin makes of Bronze now; `all_reconciled` counts missing ones."
+    return [_spec(table, "equals_recompute", text) for table in (layout.silver(source), layout.quarantine(source))]
 
 
 def _gold_spec(source: EventSource, table: GoldTable) -> dg.AssetCheckSpec:
-    text = "The table equals its computation from all of Silver, row by row."
+    text = "The table has exactly the rows that the plugin makes of all of Silver now."
     return _spec(layout.gold(source, table), "equals_recompute", text)
 
 

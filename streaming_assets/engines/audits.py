@@ -56,7 +56,10 @@ class OffsetAudit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowAudit:
-    """Silver and quarantine compared with what the present definition makes of Bronze, as far as it has come."""
+    """Rows of Silver and quarantine compared with what the present definition makes of Bronze, as far as it has come.
+
+    Missing rows are not looked for; `CountAudit.lost` has them.
+    """
 
     records: int = 0
     """Bronze rows that were refined again."""

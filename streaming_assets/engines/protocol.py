@@ -204,7 +204,7 @@ class Engine(Protocol):
         ...
 
     def audit_rows(self, source: EventSource, scope: Scope = EVERYTHING) -> Iterator[RowAudit]:
-        """Refine Bronze again and compare Silver and quarantine with the result; yield after every slice."""
+        """Refine Bronze again and compare Silver's and quarantine's rows with the result; yield after every slice."""
         ...
 
     def audit_values(self, source: EventSource, records: pa.Table) -> ValueAudit:

@@ -1,4 +1,8 @@
-"""One refresh per source and machine at a time. Tables are fenced besides; this only saves wasted work.
+"""One process at a time works on a source, of those that share a home.
+
+Commits are safe without it, as tables are fenced; for them it only saves wasted work. Two things are not safe: vacuum,
+which deletes uncommitted files older than the retention, and the staging of a rebuild. Homes that share a lake have no
+common lock, so run maintenance and rebuilds from one home per lake.
 
 Whoever waits holds the gate meanwhile. So a loop that takes the lock again as soon as it has released it comes
 after those who wait, and maintenance gets its turn beside a stream.

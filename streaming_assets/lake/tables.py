@@ -308,8 +308,9 @@ class LakeTable(Snapshot):
     def vacuum(self, *, retention_hours: float, metadata: Mapping[str, Any] | None = None) -> list[str]:
         """Delete files that no version younger than the retention needs, in whole hours; returns their paths.
 
-        Files that a killed writer left are among them (`full`): no version names those. A file that a writer has
-        just written is not named either, and only its age protects it: with a short retention, nobody may write.
+        Files that no version names are among them (`full`): those that a killed writer left, and strangers'. A file
+        that a writer has just written is not named either, and only its age protects it: with a short retention, nobody
+        may write.
         """
         with table_errors(self.id, self.path):
             return list(

@@ -133,7 +133,10 @@ def event_id_unique(audit: CountAudit) -> Finding:
 
 
 def rows_equal_recompute(audit: RowAudit) -> list[Finding]:
-    """Silver and quarantine are, row by row, what the present definition makes of Bronze."""
+    """Each row of Silver and quarantine is what the present definition makes of Bronze.
+
+    Missing rows are counted by `reconciled`.
+    """
     return [
         Finding(
             "equals_recompute",

@@ -74,7 +74,9 @@ class SourceRefresh:
         self._rebuild = rebuild
 
     def run(self) -> Iterator[Step]:
-        """Refresh all tables, yielding after every commit; nothing is yielded, or committed, if nothing is new.
+        """Refresh all tables; nothing is committed if nothing is new.
+
+        Yields what is worth reporting; repairs of an interrupted run are committed silently.
 
         Raises:
             TableBusy: Another process on this machine refreshes the source and does not finish in time.

@@ -134,7 +134,7 @@ class Verifier:
         yield event_id_unique(audit)
 
     def check_rows(self) -> Iterator[Finding]:
-        """Check that Silver and quarantine are what the present definition makes of Bronze."""
+        """Check that each row of Silver and quarantine is what the present definition makes of Bronze."""
         if self._torn is not None:
             yield from (torn("equals_recompute", table, self._torn) for table in ("silver", "quarantine"))
             return

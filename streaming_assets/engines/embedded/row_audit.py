@@ -1,4 +1,7 @@
-"""Silver and quarantine compared, row by row, with what the present definition makes of Bronze."""
+"""Every stored row of Silver and quarantine compared with what the present definition makes of its Bronze row.
+
+Rows that are missing are not looked for here: `count_audit.py` counts them, for `reconciled`.
+"""
 
 from __future__ import annotations
 
