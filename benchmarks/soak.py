@@ -279,13 +279,14 @@ def report(soak: Soak, parts: int, heading: str) -> bool:
         )  # fmt: skip
     CONSOLE.print(table)
     return all([
-        _flat("memory", samples, "memory", "MiB", MEMORY_SLOPE),
-        _flat("time of a refresh", samples, "seconds", "s", TIME_SLOPE),
-        _flat("processor time of a refresh", samples, "cpu", "s", TIME_SLOPE),
+        is_flat("memory", samples, "memory", "MiB", MEMORY_SLOPE),
+        is_flat("time of a refresh", samples, "seconds", "s", TIME_SLOPE),
+        is_flat("processor time of a refresh", samples, "cpu", "s", TIME_SLOPE),
     ])  # fmt: skip
 
 
-def _flat(name: str, samples: Sequence[Sample], what: str, unit: str, share: float) -> bool:
+def is_flat(name: str, samples: Sequence[Sample], what: str, unit: str, share: float) -> bool:
+    """Print the slope of a value, and return whether it is small enough."""
     hours = samples[-1].at / 3_600
     hourly, most = slope(samples, what), share * _median(getattr(each, what) for each in samples) / hours
     CONSOLE.print(f"{name}: {hourly:+.2f} {unit} an hour; at most {most:+.2f}, {share:.0%} over the whole run")
