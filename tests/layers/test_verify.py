@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import pytest
 
@@ -67,6 +68,13 @@ def test_right_tables_pass_every_check(lab):
         ("gold.totals", "equals_recompute", True, "2 rows, 0 missing, 0 unexpected"),
     ]
     assert [(each.examples, each.notes) for each in findings(lab)] == [((), ())] * 7
+
+
+def test_the_readme_names_every_check(lab, request):
+    """The table of checks in README.md has those of a whole `verify --deep`, no more and no less, in their order."""
+    readme = (request.config.rootpath / "README.md").read_text("utf-8")
+    named = re.findall(r"^\| `(\w+)`", readme.split("| check |")[1].split("\n\n")[0], re.MULTILINE)
+    assert named == list(dict.fromkeys(each.check for each in findings(lab, Choice(deep=True))))
 
 
 def test_tables_that_do_not_exist_pass(make_lab, make_source):
