@@ -59,9 +59,9 @@ def _out_of_space(source: EventSource, error: duckdb.Error) -> EngineError:
 
 
 def _unreadable(source: EventSource, error: Exception) -> TableError:
-    told = _FILE.search(str(error))
-    for table in layout.tables_of(source) if told else ():
-        before, found, _ = told["path"].partition(f"/{table.path(Path()).as_posix()}/") if told else ("", "", "")
+    match = _FILE.search(str(error))
+    for table in layout.tables_of(source) if match else ():
+        before, found, _ = match["path"].partition(f"/{table.path(Path()).as_posix()}/") if match else ("", "", "")
         if found:
             return unreadable_file(table, table.path(Path(before)), str(error))
     return TableError(

@@ -56,8 +56,11 @@ class Aggregator:
             return None
         identity = layout.gold(self.source, self.table)
         gold = open_table(identity, self.lake)
-        if gold is not None and (rebuild or self._is_of_another(gold, silver)):
-            return self._compute_anew(gold, silver)
+        if gold is not None:
+            if not rebuild:  # a rebuild replaces what others did
+                gold.expect_ours()
+            if rebuild or self._is_of_another(gold, silver):
+                return self._compute_anew(gold, silver)
         gold = open_or_create(self.source, identity, self.lake, description=self.table.description)
         expect_not_ahead(gold, silver)
         if gold.batch == silver.batch:
@@ -71,7 +74,6 @@ class Aggregator:
 
     def _is_of_another(self, gold: LakeTable, silver: LakeTable) -> bool:
         """Tell whether the table was computed by another definition, or from a Silver that was made anew since."""
-        gold.expect_ours()
         if gold.generation != silver.generation:
             return True
         if gold.definition is None:  # it is older than these versions; its columns are all there is to go by

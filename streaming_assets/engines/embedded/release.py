@@ -1,4 +1,4 @@
-"""Quarantine told anew: which records a replay released, and why the others are still there."""
+"""Verdicts of a replay written to quarantine: which records it released, and why the others are still there."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PIECE = 10_000
 """Rows that are handed on at a time; each has a value of any length."""
 
 
-def tell_anew(
+def rewrite_verdicts(
     connection: duckdb.DuckDBPyConnection,
     quarantine: LakeTable,
     part: Slice,
@@ -29,7 +29,7 @@ def tell_anew(
     replay: int | None,
     metadata: Mapping[str, Any],
 ) -> None:
-    """Replace a slice of quarantine by the same records, with what the relation `verdicts` says of them.
+    """Rewrite a slice of quarantine with what the relation `verdicts` says of its records.
 
     `verdicts` has at most one row for a record: its coordinates, then either `released_batch` and `duplicate_of`,
     or `reason`, `field` and `detail`. Rows that were released before stay as they are.
@@ -45,7 +45,7 @@ def tell_anew(
         ConcurrentWrite: Another writer committed to the table.
         TableError: The table can't be written, or its log tells another number of rows than its files have.
     """
-    pieces = connection.sql(_told_anew(part)).to_arrow_reader(_PIECE)
+    pieces = connection.sql(_with_verdicts(part)).to_arrow_reader(_PIECE)
 
     def write(rows: pa.RecordBatchReader) -> None:
         where = f"batch > {part.after} AND batch <= {part.upto}"
@@ -75,7 +75,7 @@ def finish_release(
         stored = read_parquet(file.path for file in part.files)
         left = f"(SELECT 1 FROM {stored} SEMI JOIN verdicts USING ({PLACE}) WHERE {IN_QUARANTINE})"
         if released := count(connection, left):
-            tell_anew(connection, quarantine, part, replay=None, metadata={"released": released})
+            rewrite_verdicts(connection, quarantine, part, replay=None, metadata={"released": released})
     quarantine.complete(QUARANTINE.empty_table(), metadata={}, replay=batch)
 
 
@@ -100,12 +100,12 @@ def nulls(*columns: str) -> str:
     return ", ".join(f"CAST(NULL AS {types.get(each, 'VARCHAR')}) AS {each}" for each in columns)
 
 
-def _told_anew(part: Slice) -> str:
-    told = {
+def _with_verdicts(part: Slice) -> str:
+    changed = {
         **{field.name: f"CASE WHEN v.reason IS NULL THEN q.{field.name} ELSE v.{field.name} END" for field in MISFIT},
         **{field.name: f"coalesce(q.{field.name}, v.{field.name})" for field in RELEASE},
     }
-    columns = ", ".join(f"{told.get(each, f'q.{name(each)}')} AS {name(each)}" for each in QUARANTINE.names)
+    columns = ", ".join(f"{changed.get(each, f'q.{name(each)}')} AS {name(each)}" for each in QUARANTINE.names)
     return f"""
         SELECT {columns}
         FROM {read_parquet(file.path for file in part.files)} q

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from streaming_assets.engines.embedded.duck import count, literal, read_parquet, timestamp
-from streaming_assets.engines.embedded.release import nulls, tell_anew
+from streaming_assets.engines.embedded.release import nulls, rewrite_verdicts
 from streaming_assets.engines.embedded.silver import Refiner
 from streaming_assets.engines.embedded.slices import Slice, slices
 from streaming_assets.engines.protocol import Replayed, Selection
@@ -70,8 +70,8 @@ class _Replay:
         counts |= {"quarantined": count(refiner.connection, "misfits"), "changed": self._changed(part)}
         batch = self._to_silver(counts) if fitting or duplicates else None
         if batch is not None or counts["changed"]:
-            self._tell_verdicts(batch)
-            tell_anew(refiner.connection, self.quarantine, part, replay=batch, metadata={"replay": counts})
+            self._make_verdicts(batch)
+            rewrite_verdicts(refiner.connection, self.quarantine, part, replay=batch, metadata={"replay": counts})
             reach("replay.released")
         return Replayed(batch=batch, **counts)
 
@@ -82,8 +82,8 @@ class _Replay:
         repeated = {**(self.bronze.commit_metadata() or {}), "records": 0, "batch": batch}
         self.bronze.append(BRONZE.empty_table(), batch=batch, metadata=repeated)
         reach("replay.begun")
-        told = {"replay": counts, QUARANTINED_UPTO: self.quarantine.batch}
-        self.silver.append(rows, batch=batch, metadata=told, replay=True)
+        metadata = {"replay": counts, QUARANTINED_UPTO: self.quarantine.batch}
+        self.silver.append(rows, batch=batch, metadata=metadata, replay=True)
         reach("replay.silver")
         return batch
 
@@ -93,7 +93,7 @@ class _Replay:
         same = f"misfits EXCEPT SELECT {PLACE}, {_MISFIT} FROM ({stored})"
         return count(self.refiner.connection, f"(SELECT {PLACE}, {_MISFIT} FROM {same})")
 
-    def _tell_verdicts(self, batch: int | None) -> None:
+    def _make_verdicts(self, batch: int | None) -> None:
         """Make the relation `verdicts` of what was released as `batch`, if anything was, and of what was not."""
         parts = [f"SELECT {PLACE}, {nulls('released_batch', 'duplicate_of')}, {_MISFIT} FROM misfits"]
         if batch is not None:

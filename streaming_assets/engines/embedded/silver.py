@@ -2,6 +2,21 @@
 
 Quarantine is committed before Silver. So what Silver contains up to its batch is complete in both tables,
 and after a crash between the two commits the next run skips what quarantine contains already.
+
+The steps pass rows on as temporary relations of DuckDB; each has one name, and holds what the newest slice made:
+
+| relation | made by | a row is | columns | read by |
+|-|-|-|-|-|
+| `parsed` | `parse` | any record | the event's fields, `CARRIED`, `_sa_seen_at`, `_sa_fits` | `parse`, row audit |
+| `doubtful` | `parse` | a record that the native check left | coordinates, `batch`, `seen_at` | `decide` |
+| `misfits` | `parse`, `transform` | a record that does not fit | `decide.MISFITS` | `run`, replay, row audit |
+| `fitting` | `parse` | a record that fits | the event's fields, `CARRIED` | `transform`, count audit |
+| `events` | `transform` | the same, for the plugin | the same | the plugin's SQL |
+| `refined` | `transform` | an event | Silver's but `event_date` | duplicates, `silver_rows`, replay, row audit |
+| `duplicates` | `mark_duplicates` | a row of `refined` that is not to be in Silver | coordinates | `silver_rows` |
+| `verdicts` | replay, `finish_release` | a record of quarantine | see `release.rewrite_verdicts` | `rewrite_verdicts` |
+
+A slice's rows are fetched before its commit begins in another thread, so that the next slice may replace them.
 """
 
 from __future__ import annotations
@@ -74,15 +89,18 @@ class Refiner:
                 # What follows compares with Silver, so the slice before has to be in it; only parsing runs ahead.
                 if committing is not None:
                     yield committing.result()
-                committing = committer.submit(self._separate(part, records, silver, quarantine))
+                committing = committer.submit(self._prepare_commit(part, records, silver, quarantine))
             if committing is not None:
                 yield committing.result()
         if silver.batch < bronze.batch:
-            # The last Bronze batches hold no record: only the position moved, past an aborted transaction.
-            told = {"records": 0, QUARANTINED_UPTO: quarantine.batch}
-            silver.append(silver_schema(source).empty_table(), batch=bronze.batch, metadata=told)
+            # The newest Bronze batches hold no rows: an aborted transaction, an accepted loss, or a replay that ended
+            # before Silver.
+            metadata = {"records": 0, QUARANTINED_UPTO: quarantine.batch}
+            silver.append(silver_schema(source).empty_table(), batch=bronze.batch, metadata=metadata)
 
-    def _separate(self, part: Slice, records: int, silver: LakeTable, quarantine: LakeTable) -> Callable[[], Refined]:
+    def _prepare_commit(
+        self, part: Slice, records: int, silver: LakeTable, quarantine: LakeTable
+    ) -> Callable[[], Refined]:
         """Tell duplicates and misfits from new rows; return what commits them."""
         stored = self._quarantined_before(part, quarantine)
         if stored:
@@ -164,7 +182,7 @@ class Refiner:
     def _quarantined_before(self, part: Slice, quarantine: LakeTable) -> str | None:
         """Return the SQL of what a run brought to quarantine that ended before Silver's commit; None if nothing."""
         files = quarantine.files(newer_than=part.after) if quarantine.batch > part.after else []
-        # What a replay released is Silver's business again, should Silver have to be made anew.
+        # Released rows are ignored here: when Silver is rebuilt, they are refined again.
         return f"(SELECT * FROM {read_parquet(file.path for file in files)} WHERE {IN_QUARANTINE})" if files else None
 
     def _drop_quarantined(self, stored: str) -> None:
