@@ -4,6 +4,21 @@ A write carries a `txn` action (application id of the table, version = last batc
 protocol leaves it to writers to respect it; delta-rs refuses a commit only if another one with the same
 application id came after the snapshot the writer holds. So a table is loaded once, its batch is compared
 with what is to be written, and the write goes through that very snapshot.
+
+| write | rows | batch afterwards | what others committed |
+|-|-|-|-|
+| `append` | added | a higher one | looked at again, and refused |
+| `complete` | added | the same | the same |
+| `replace` | those that meet a condition, or all, by new ones | a higher one | the same |
+| `rewrite` | those that meet a condition, by the same records | the same, or a replay's | the same |
+| `recompute` | all, with the columns, by new ones | any | the same; replaced where the table was opened for that |
+| `take_over` | all, with the columns, by a staged table's files | any | replaced; refused if later than opening |
+| `restore` | all, with the columns, by an older version's | that version's | taken back |
+
+They raise `ConcurrentWrite` where another writer committed a batch since the table was opened, or replaced or merged
+files that the write replaces, or where the batch has to be higher and is not; `ForeignWrite` where others changed rows
+or batch since the log was looked at; `StorageRefused` where the storage is full or read-only; `TableError` where the
+table can't be written for another reason.
 """
 
 from __future__ import annotations
@@ -71,14 +86,22 @@ class LakeTable(Snapshot):
             replay: Whether the batch is that of a replay of quarantine.
 
         Raises:
-            ConcurrentWrite: Another writer committed a batch since the table was opened.
-            TableError: The table can't be written.
+            ConcurrentWrite, ForeignWrite, StorageRefused, TableError: See the module.
         """
         self._expect_before(batch)
         self._write(rows, batch, metadata, batch if replay else None, mode="append")
 
     def complete(self, rows: pa.Table, *, metadata: Mapping[str, Any], replay: int | None = None) -> None:
-        """Append rows that the batches lack which the table contains already; `replay` and errors as for `rewrite`."""
+        """Append rows that the batches lack which the table contains already.
+
+        Args:
+            rows: The rows, in the table's schema; may be empty.
+            metadata: What is recorded with the commit.
+            replay: Batch of the replay that the table contains afterwards; None leaves that as it is.
+
+        Raises:
+            ConcurrentWrite, ForeignWrite, StorageRefused, TableError: See the module.
+        """
         self._write(rows, self.batch, metadata, replay, mode="append")
 
     def replace(
@@ -90,7 +113,7 @@ class LakeTable(Snapshot):
         metadata: Mapping[str, Any],
         generation: int | None = None,
     ) -> None:
-        """Replace the rows that meet `where` (all rows if None) in one commit; errors as for `append`.
+        """Replace the rows that meet `where` (all rows if None) in one commit.
 
         Args:
             rows: The new rows; each must meet `where`.
@@ -98,6 +121,9 @@ class LakeTable(Snapshot):
             batch: Last batch the table contains afterwards; higher than before.
             metadata: What is recorded with the commit.
             generation: The generation of Silver that they are computed from; None leaves that as it is.
+
+        Raises:
+            ConcurrentWrite, ForeignWrite, StorageRefused, TableError: See the module.
         """
         self._expect_before(batch)
         # Without a condition delta-rs takes the commit for one that reads nothing: files that a compaction has merged
@@ -107,13 +133,16 @@ class LakeTable(Snapshot):
     def rewrite(
         self, rows: pa.Table | pa.RecordBatchReader, *, where: str, replay: int | None, metadata: Mapping[str, Any]
     ) -> None:
-        """Replace the rows that meet `where` by the same records, told anew; errors as for `append`.
+        """Replace the rows that meet `where` by rows of the same records.
 
         Args:
             rows: As many rows of the same records; each must meet `where`.
             where: SQL condition over the table's columns.
             replay: Batch of the replay that the table contains afterwards; None leaves that as it is.
             metadata: What is recorded with the commit.
+
+        Raises:
+            ConcurrentWrite, ForeignWrite, StorageRefused, TableError: See the module.
         """
         batch = max(self.batch, replay or NO_BATCH)
         self._write(rows, batch, metadata, replay, mode="overwrite", predicate=where)
@@ -121,13 +150,16 @@ class LakeTable(Snapshot):
     def recompute(
         self, rows: pa.Table | pa.RecordBatchReader, *, batch: int, generation: int, metadata: Mapping[str, Any]
     ) -> None:
-        """Replace all rows, and the columns by those of the new ones, in one commit; errors as for `append`.
+        """Replace all rows, and the columns by those of the new ones, in one commit.
 
         Args:
             rows: The new rows.
             batch: Last batch the table contains afterwards, whatever it contained before.
             generation: The generation of Silver that they are computed from.
             metadata: What is recorded with the commit.
+
+        Raises:
+            ConcurrentWrite, ForeignWrite, StorageRefused, TableError: See the module.
         """
         self._set_statistics(rows.schema)
         how: dict[str, Any] = {"mode": "overwrite", "schema_mode": "overwrite", "predicate": "true"}  # as in `replace`
@@ -136,7 +168,9 @@ class LakeTable(Snapshot):
     def take_over(
         self, staged: LakeTable, *, batch: int, generation: int, metadata: Mapping[str, Any], replay: int | None = None
     ) -> None:
-        """Replace all rows and the columns by those of a staged table, in one commit; errors as for `append`.
+        """Replace all rows and the columns by those of a staged table, in one commit.
+
+        It replaces what is there, whoever wrote it, so that a rebuild also undoes what others did.
 
         Args:
             staged: The table whose files this one has afterwards, too.
@@ -144,12 +178,15 @@ class LakeTable(Snapshot):
             generation: Its generation afterwards.
             metadata: What is recorded with the commit.
             replay: Batch of the replay that it contains afterwards; None leaves that as it is.
+
+        Raises:
+            ConcurrentWrite, StorageRefused, TableError: See the module.
         """
         self._set_statistics(staged.arrow_schema())
-        told = {self.id.app_id: batch, self._generation_id: generation}
-        told |= {} if replay is None else {self._replay_id: replay}
+        transactions = {self.id.app_id: batch, self._generation_id: generation}
+        transactions |= {} if replay is None else {self._replay_id: replay}
         metadata = {"batch": batch, **metadata}
-        properties = self._properties(told, metadata)
+        properties = self._properties(transactions, metadata)
         # Nothing is read, so that delta-rs would see no conflict with a compaction, and keep what that has merged.
         properties.max_commit_retries = 0
         with table_errors(self.id, self.path):
@@ -192,13 +229,13 @@ class LakeTable(Snapshot):
         generation: int | None = None,
         **how: Any,
     ) -> None:
-        told = {self.id.app_id: batch, **({} if replay is None else {self._replay_id: replay})}
-        told |= {} if generation is None else {self._generation_id: generation}
+        transactions = {self.id.app_id: batch, **({} if replay is None else {self._replay_id: replay})}
+        transactions |= {} if generation is None else {self._generation_id: generation}
         self._look_again()
         brings = not isinstance(rows, pa.Table) or rows.num_rows > 0
         definition = definition_with(self.definition, self.present, rows=brings)
         metadata = {"batch": batch, **({} if definition is None else {"definition": definition}), **metadata}
-        properties = self._properties(told, metadata)
+        properties = self._properties(transactions, metadata)
         layer = self.id.layer
         reach(f"{layer}.computed")
         batches = rows.to_batches() if isinstance(rows, pa.Table) else rows
@@ -214,7 +251,7 @@ class LakeTable(Snapshot):
                 **how,
             )
         self.last_metadata = metadata
-        if self._checked == self.version - 1:
+        if self._checked == self.version - 1:  # nobody committed in between, and this commit is ours
             self._checked = self.version
         reach(f"{layer}.committed")
 
@@ -230,16 +267,16 @@ class LakeTable(Snapshot):
             ConcurrentWrite: Another writer committed to the table since it was opened.
             TableError: Files of that version are gone, or the table can't be written.
         """
-        told = {"batch": batch, **metadata, CHECKED: self.version}
+        metadata = {"batch": batch, **metadata, CHECKED: self.version}
         with table_errors(self.id, self.path):
-            properties = self._properties({self.id.app_id: batch}, told)
+            properties = self._properties({self.id.app_id: batch}, metadata)
             self._delta.restore(version, protocol_downgrade_allowed=True, commit_properties=properties)
 
-    def _properties(self, batches: Mapping[str, int], metadata: Mapping[str, Any]) -> CommitProperties:
+    def _properties(self, transactions: Mapping[str, int], metadata: Mapping[str, Any]) -> CommitProperties:
         checked = {} if self._checked is None else {CHECKED: self._checked}
         return CommitProperties(
             # `last_updated` stays unset: one that is set can be expired by a table property, and the batch with it.
-            app_transactions=[Transaction(app_id, version) for app_id, version in batches.items()],
+            app_transactions=[Transaction(app_id, version) for app_id, version in transactions.items()],
             custom_metadata={"userMetadata": json.dumps({**checked, **metadata}, sort_keys=True)},
         )
 
