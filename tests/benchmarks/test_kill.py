@@ -1,4 +1,4 @@
-"""The short form of the kill benchmark: real processes, killed at every fault point of both sources."""
+"""The kill benchmark: its short form on real processes of both sources, and whether its plan has every fault point."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TESTED_ELSEWHERE = {"replay.begun", "replay.silver", "replay.released"}
 @pytest.mark.timeout(1200)
 @pytest.mark.usefixtures("broker")  # skips where there is no Java
 def test_kills_at_every_point_lose_and_double_nothing(benchmark_module, tmp_path):
-    """After SIGKILL at each point of both sources `verify` and the independent reader find nothing wrong."""
+    """After SIGKILL at each point of a refresh and of maintenance `verify` and the independent reader find no fault."""
     moments = benchmark_module("killing.moments")
     command = [sys.executable, KILL, "--kills", str(KILLS), "--dagster", "--json"]
     told = tmp_path / "told"
