@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -15,8 +16,11 @@ from streaming_assets.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("streaming_assets", "dashboard", "plugins/*/src")
+ADVISERS = ("streaming_assets/lake", "streaming_assets/layers", "streaming_assets/engines")
+"""Rooms in which an option is one of ours: none of them runs another program."""
 
 COMMAND = re.compile(r"streaming-assets ((?:--)?[a-z][^`…]*)")
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 
 
 def literals(tree: ast.AST) -> Iterator[str]:
@@ -29,15 +33,14 @@ def literals(tree: ast.AST) -> Iterator[str]:
             yield node.value
 
 
-def named() -> Iterator[tuple[str, str]]:
-    """Give each command that a literal names, and its file."""
-    for path in sorted(path for package in PACKAGES for path in ROOT.glob(f"{package}/**/*.py")):
+def texts(folders: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Give the literals of folders, each with its file."""
+    for path in sorted(path for folder in folders for path in ROOT.glob(f"{folder}/**/*.py")):
         for text in literals(ast.parse(path.read_text("utf-8"))):
-            for found in COMMAND.finditer(text):
-                yield str(path.relative_to(ROOT)), found[1].strip()
+            yield str(path.relative_to(ROOT)), text
 
 
-NAMED = sorted(set(named()))
+NAMED = sorted({(path, found[1].strip()) for path, text in texts(PACKAGES) for found in COMMAND.finditer(text)})
 
 
 def expect_usable(words: list[str]) -> None:
@@ -61,3 +64,18 @@ def test_there_are_commands_to_check():
 def test_a_named_command_exists(command):
     """A command in a text of ours is understood by the command line, with its options and their values."""
     expect_usable(shlex.split(command))
+
+
+def options(command: Any) -> Iterator[str]:
+    """Give the options of a command and of those below it."""
+    for parameter in command.params:
+        yield from parameter.opts
+    for below in getattr(command, "commands", {}).values():
+        yield from options(below)
+
+
+def test_named_options_exist():
+    """Options that errors and findings name, or put into a command, are options of the command line."""
+    found = {option for _, text in texts(ADVISERS) for option in OPTION.findall(text)}
+    assert {"--accept-loss", "--deep"} <= found
+    assert found - set(options(get_command(app))) == set()
