@@ -20,7 +20,7 @@ import psutil
 from killing.expected import PSEUDONYM_KEY
 from killing.ledger import lines
 
-PATIENCE_SECONDS = 300.0
+PATIENCE_SECONDS = 900.0
 """How long anything may take before it counts as a fault."""
 
 BATCH_RECORDS = 25
