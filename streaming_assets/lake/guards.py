@@ -1,7 +1,8 @@
 """What must hold of a table before a refresh reads or writes it: nobody else changed it, or made it forget its batch.
 
 What is looked at are the log's newest entries and the table's properties, both of which are there once a table
-is opened; rows are left to `verify`. Maintenance by others (OPTIMIZE, VACUUM, checkpoints) is welcome.
+is opened; rows are left to `verify`. Maintenance by others (OPTIMIZE, VACUUM, checkpoints) is welcome. Our own wants
+the same of a table, as it deletes what taking back needs.
 """
 
 from __future__ import annotations
@@ -9,6 +10,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
+
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
 from streaming_assets.errors import ForeignWrite, LogDamaged, UnsafeProperty
 from streaming_assets.lake.damage import damage
@@ -21,6 +26,10 @@ _APPEND_ONLY = "delta.appendOnly"
 
 UNDO = "--undo-foreign-writes"
 """Option of `refresh` that takes back what another writer did."""
+
+_LASTING = (
+    "; it can't be taken back, as a later commit of ours is built on it, or the log or files from before it are gone"
+)
 
 _TOLD = 3
 """How many commits of another writer an error names."""
@@ -52,7 +61,8 @@ def expect_ours(table: TableId, path: Path, found: Recent) -> None:
     told = [str(entry) for entry in foreign[:_TOLD]]
     told += [f"and {len(foreign) - _TOLD} more"] * (len(foreign) > _TOLD)
     ways = [rebuild_hint(table, path)]
-    if undo_version(found) is not None:
+    undoable = undo_version(path, found) is not None
+    if undoable:
         undo = refresh_command(table, UNDO)
         ways.insert(0, f"to take it back, and any change of columns or properties since: {undo}")
     raise ForeignWrite(
@@ -61,32 +71,53 @@ def expect_ours(table: TableId, path: Path, found: Recent) -> None:
         expected=f"rows and batch changed by this framework alone: commits with a txn of {table.app_id} and the same "
         "batch as userMetadata; others may compact, vacuum and set properties",
         meaning="rows may be missing, doubled or altered, and tables computed from them would be wrong; nothing was "
-        "read or written since",
+        f"read, written or deleted since{'' if undoable else _LASTING}",
         remedy="; or ".join(ways),
     )
 
 
-def undo_version(found: Recent) -> int | None:
-    """Return the version that taking back what others did leads to; None if that would take back ours, too."""
+def undo_version(path: Path, found: Recent) -> int | None:
+    """Return the version that taking back what others did leads to.
+
+    Args:
+        path: Folder of the table.
+        found: What its newest log entries say.
+
+    Returns:
+        The version; None if that would take back ours, too, or the log or the files of that version are gone.
+    """
     changes = [entry.version for entry in found.others if entry.foreign or entry.redefined]
     target = min(changes, default=0) - 1
-    return target if target >= 0 and (found.own is None or found.own.version <= target) else None
+    reaches = target >= 0 and (found.own is None or found.own.version <= target)
+    return target if reaches and _is_whole(path, target) else None
 
 
-def expect_safe(table: TableId, path: Path, properties: Mapping[str, str]) -> None:
+def _is_whole(path: Path, version: int) -> bool:
+    """Tell whether the log still tells what a version had, and all its files are there."""
+    try:
+        actions = pa.table(DeltaTable(str(path), version=version).get_add_actions())
+    except (DeltaError, OSError):
+        return False
+    return all((path / name).exists() for name in actions.column("path").to_pylist())
+
+
+def expect_safe(table: TableId, path: Path, properties: Mapping[str, str], found: Recent) -> None:
     """Refuse a table with a property that makes it forget its batch, or that keeps rows from being replaced.
 
     Raises:
         UnsafeProperty: It has one.
     """
     if _EXPIRES_BATCHES in properties:
+        undo = ""
+        if undo_version(path, found) is not None:
+            undo = "; or, without Spark, to take back all that others changed since the newest batch: "
+            undo += refresh_command(table, UNDO)
         raise UnsafeProperty(
             f"A property of table {table.name} would make it forget which batch it contains.",
             found=f"{_EXPIRES_BATCHES} = {properties[_EXPIRES_BATCHES]}",
             expected="a table without it",
             meaning="once a batch number expires, everything would be written again; nothing was read or written",
-            remedy=f"to unset it: {spark_statement(path, f'UNSET TBLPROPERTIES ({_EXPIRES_BATCHES!r})')}; or, without "
-            f"Spark, to take back all that others changed since the newest batch: {refresh_command(table, UNDO)}",
+            remedy=f"to unset it: {spark_statement(path, f'UNSET TBLPROPERTIES ({_EXPIRES_BATCHES!r})')}{undo}",
         )
     if properties.get(_APPEND_ONLY, "").lower() == "true" and table.layer == "gold":
         code = f"from deltalake import DeltaTable as T; T({str(path)!r}).alter.set_table_properties"

@@ -5,6 +5,9 @@ merged while a refresh runs. The files of the other tables are replaced by refre
 have refused. They are merged under the source's lock, as what is deleted is deleted under it: a file that a
 writer has just written, and not yet named in the log, looks like one that a killed writer left.
 
+A table that a refresh would refuse, as another writer changed it, is left alone: taking that back needs what would be
+deleted here.
+
 A merge is a commit of its own, which repeats what the newest batch recorded: so Bronze's newest commit still tells the
 position. Where there is nothing to merge, nothing is committed.
 """
@@ -24,7 +27,7 @@ from streaming_assets.lake.failures import table_errors
 from streaming_assets.lake.layout import TableId
 from streaming_assets.lake.lock import source_lock
 from streaming_assets.lake.log import CHECKPOINT_AFTER, delete, expendable, log_entries, since_checkpoint
-from streaming_assets.lake.opening import open_table
+from streaming_assets.lake.opening import open_ours, open_table
 from streaming_assets.lake.snapshot import NO_BATCH
 from streaming_assets.lake.tables import LakeTable
 
@@ -109,7 +112,7 @@ def is_due(tables: Sequence[TableId], lake: Path, *, min_files: int = MERGE_FROM
 
 def _merge(table: TableId, lake: Path, min_files: int) -> int | None:
     """Merge small files; return how many files there were, None if there is no such table."""
-    opened = open_table(table, lake)
+    opened = open_ours(table, lake)
     if opened is None:
         return None
     before = len(opened.files())
@@ -123,7 +126,7 @@ def _merge(table: TableId, lake: Path, min_files: int) -> int | None:
 
 def _tidy(table: TableId, lake: Path, files_before: int, retention_hours: float) -> Maintained | None:
     """Delete what nobody needs; whoever calls this sees to it that nobody writes the table."""
-    opened = open_table(table, lake)
+    opened = open_ours(table, lake)
     if opened is None:
         return None
     metadata = opened.commit_metadata() or {}

@@ -85,8 +85,8 @@ class Snapshot:
             ForeignWrite: Another writer changed rows or batch.
             UnsafeProperty: A property would make the table forget its batch, or keeps it from being written.
         """
-        guards.expect_safe(self.id, self.path, self._delta.metadata().configuration)
         found = self.look()
+        guards.expect_safe(self.id, self.path, self._delta.metadata().configuration, found)
         guards.expect_ours(self.id, self.path, found)
         self._checked = self.version
         self.last_metadata = found.own.metadata if found.own else {}

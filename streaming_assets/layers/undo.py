@@ -32,9 +32,10 @@ def undo_foreign_writes(source: EventSource, lake: Path) -> Iterator[Undone]:
     alone.
 
     Raises:
-        ForeignWrite: A later commit of ours is built on it; the error names the other ways out.
-        UnsafeProperty: It was set before our newest commit.
-        TableError: A table can't be read, or the files that its rows were in are gone.
+        ForeignWrite: A later commit of ours is built on it, or the log or the files of the version before are gone;
+            the error names the other ways out.
+        UnsafeProperty: It was set before our newest commit, or the same is gone.
+        TableError: A table can't be read.
     """
     for identity in layout.tables_of(source):
         opened = open_table(identity, lake)
@@ -47,7 +48,7 @@ def _undo(opened: LakeTable) -> Iterator[Undone]:
         opened.expect_ours()
     except (ForeignWrite, UnsafeProperty):
         found = opened.look()
-        version = undo_version(found)
+        version = undo_version(opened.path, found)
         if version is None:
             raise
         ours = found.own

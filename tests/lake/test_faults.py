@@ -479,6 +479,60 @@ def test_maintenance_by_others_is_welcome(lab, table):
     assert undo_nothing(lab)
 
 
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_compacted_by_others_is_maintained(lab, table):
+    """A compaction by somebody else keeps our maintenance from nothing, and what that replaced is deleted."""
+    assert len(files(lab, table)) > 1
+    DeltaTable(folder(lab, table)).optimize.compact()
+    lab.maintain(*table.split("/"))
+    assert len(files(lab, table)) == 1
+    goes_on(lab)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_maintenance_leaves_a_table_that_others_changed_alone(lab, table):
+    """Until it is settled, nothing is deleted that taking a foreign write back needs; then maintenance goes on."""
+    disturb(lab, table, "delete")
+    before = sorted(folder(lab, table).rglob("*"))
+    with pytest.raises(ForeignWrite) as raised:
+        lab.maintain(*table.split("/"))
+    assert sorted(folder(lab, table).rglob("*")) == before
+    follow(lab, commands(raised.value)[0])
+    lab.maintain(*table.split("/"))
+    goes_on(lab)
+
+
+def vacuum(delta):
+    """Delete the files that the newest version does not need."""
+    delta.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
+
+
+def shorten(delta):
+    """Delete the log before the newest version, of which there is a checkpoint."""
+    log = Path(delta.table_uri.removeprefix("file://")) / "_delta_log"
+    delta.create_checkpoint()
+    for entry in log.glob("*.json"):
+        if int(entry.stem) < delta.version():
+            entry.unlink()
+
+
+@pytest.mark.parametrize("gone", [vacuum, shorten])
+@pytest.mark.parametrize("table", TABLES)
+def test_what_cannot_be_taken_back_is_not_offered(lab, table, gone):
+    """Where files or log from before are gone, the error and the undo both say so, and name the other way out."""
+    disturb(lab, table, "delete")
+    gone(DeltaTable(folder(lab, table)))
+    error = refused(lab, ForeignWrite)
+    assert "it can't be taken back" in error.meaning
+    with pytest.raises(ForeignWrite) as raised:
+        list(undo_foreign_writes(lab.source, lab.lake))
+    assert raised.value.remedy == error.remedy
+    (anew,) = commands(error)
+    assert ("--rebuild" in anew) == (table != "bronze")
+    follow(lab, anew)
+    goes_on(lab)
+
+
 def undo_nothing(lab):
     return list(undo_foreign_writes(lab.source, lab.lake)) == []
 
