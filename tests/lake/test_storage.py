@@ -172,7 +172,7 @@ def test_a_full_disk_below_a_query_is_told(make_source, small_disk):
     large = "CREATE OR REPLACE TEMP TABLE large AS SELECT md5(i::VARCHAR) AS text FROM range(10_000_000) t(i)"
     connection = connect(settings, b"key")
     with (
-        pytest.raises(EngineError, match="ran out of memory or disk space at shop") as raised,
+        pytest.raises(EngineError, match="ran out of memory or disk space while working on shop") as raised,
         explained(make_source()),
     ):
         connection.execute(large)

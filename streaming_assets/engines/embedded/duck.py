@@ -43,6 +43,9 @@ def connect(settings: Settings, pseudonym_key: bytes) -> duckdb.DuckDBPyConnecti
         }
     )
     connection.execute("SET TimeZone = 'UTC'")
+    # DuckDB takes a program without a file, such as a process that another one spawned, for a person at a prompt, and
+    # would draw on its standard output, which may be read by a program.
+    connection.execute("SET enable_progress_bar = false")
     _set_pseudonym_key(connection, pseudonym_key)
     return connection
 
