@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from deltalake import DeltaTable
 
@@ -64,6 +66,19 @@ def test_a_killed_maintenance_is_told(filled):
     assert "MaintenanceEnded" in done.stderr
     assert "ended by signal 9" in done.stderr
     assert filled.json("verify", SOURCE)["passed"] is True
+
+
+def test_a_table_that_others_changed_is_told_and_left_alone(filled):
+    """It costs no other table its maintenance, and the exit code and the document tell of it, as does the error."""
+    DeltaTable(str(filled.lake / SOURCE / "bronze")).delete('"offset" = 1')
+    done = filled.run("maintain", SOURCE, "--json")
+    assert (done.returncode, "ForeignWrite" in done.stderr, "Traceback" in done.stderr) == (1, True, False)
+    changed, *others = json.loads(done.stdout)
+    assert (changed["table"], changed["postponed"], "files_after" in changed) == (f"{SOURCE}.bronze", False, False)
+    assert f"`streaming-assets refresh {SOURCE} --undo-foreign-writes`" in changed["error"]
+    assert {each["error"] for each in others} == {None}
+    filled.ok("refresh", SOURCE, "--undo-foreign-writes")
+    assert {each["error"] for each in filled.json("maintain", SOURCE)} == {None}
 
 
 def test_a_retention_of_nothing_is_refused(offline):

@@ -281,6 +281,17 @@ def test_maintenance_merges_files_and_changes_no_row(filled, interaction):
     assert all(passed for passed, _ in checks(after).values())
 
 
+def test_maintenance_tells_of_a_table_that_others_changed(filled):
+    """Where another writer changed a table, the run fails with that, and the table's log has nothing new."""
+    filled.refresh()
+    bronze = DeltaTable(str(filled.lake / "bronze"))
+    bronze.delete('"offset" = 1')
+    done = filled.maintain()
+    (failed,) = [event for event in done.all_events if event.is_step_failure]
+    assert "Another writer changed table" in str(failed.step_failure_data)
+    assert DeltaTable(bronze.table_uri).version() == bronze.version()
+
+
 def test_maintenance_of_nothing_is_no_error(lab):
     """Maintenance of a source without tables is green."""
     assert lab.maintain().success
