@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -32,12 +31,15 @@ def slices(files: Sequence[DataFile], after: int, limits: Limits) -> Iterator[Sl
     every file is read once. A slice is never smaller than one file.
     """
     group: list[DataFile] = []
+    records = size = 0
     for files_together in _overlapping(files):
-        if group and not _within(limits, [*group, *files_together]):
+        more_records, more_size = _records(files_together), _uncompressed(files_together)
+        if group and (records + more_records > limits.records or size + more_size > limits.bytes):
             yield _slice(group, after)
             after = _last(group)
-            group = []
+            group, records, size = [], 0, 0
         group.extend(files_together)
+        records, size = records + more_records, size + more_size
     if group:
         yield _slice(group, after)
 
@@ -53,15 +55,16 @@ def _overlapping(files: Sequence[DataFile]) -> Iterator[list[DataFile]]:
         yield together
 
 
-def _within(limits: Limits, files: Sequence[DataFile]) -> bool:
-    return (
-        sum(file.records for file in files) <= limits.records
-        and sum(_uncompressed(file.path) for file in files) <= limits.bytes
-    )
+def _records(files: Sequence[DataFile]) -> int:
+    return sum(file.records for file in files)
 
 
-@lru_cache(maxsize=1_024)  # a group is measured again with each file that may join it
-def _uncompressed(path: str) -> int:
+def _uncompressed(files: Sequence[DataFile]) -> int:
+    """Return the bytes of files before compression, which is about what they take in memory."""
+    return sum(_size(file.path) for file in files)
+
+
+def _size(path: str) -> int:
     try:
         metadata = parquet.read_metadata(path)
     except pa.ArrowException as error:

@@ -48,6 +48,14 @@ def test_batches_are_taken_together_up_to_the_limit(make_file):
     assert cut(files, records=29) == [(0, 2, 2), (2, 4, 2), (4, 5, 1)]
 
 
+def test_every_file_is_measured_once(make_file, monkeypatch):
+    """However many files a slice has, the footer of each is read once: work grows as their number does."""
+    read, measured = pq.read_metadata, []
+    monkeypatch.setattr(pq, "read_metadata", lambda path: measured.append(path) or read(path))
+    assert cut([make_file(batch, batch) for batch in range(1, 41)], records=300) == [(0, 30, 30), (30, 40, 10)]
+    assert len(measured) == 40
+
+
 def test_a_slice_is_at_least_one_file(make_file):
     """A batch larger than the limits is refined by itself."""
     files = [make_file(1, 1), make_file(2, 2, records=999), make_file(3, 3)]
