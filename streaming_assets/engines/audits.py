@@ -47,11 +47,15 @@ class OffsetAudit:
     repeated: int
     """Records of the range that are in Bronze more than once."""
     outside: int
-    """Bronze rows outside the range, or of another topic."""
+    """Bronze rows outside the range, or of another topic than most rows."""
+    misplaced: int = 0
+    """Bronze rows inside the range in the partition of another day than that of their `ingested_at`."""
+    topic: str | None = None
+    """The topic that Bronze was filled from, by its rows; None where it has none."""
     gaps: Mapping[int, OffsetRanges]
     """Offsets of the range that are not in Bronze, by partition."""
     examples: tuple[str, ...] = ()
-    """Some of the records that are repeated or outside."""
+    """Some of the records that are repeated, outside or misplaced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +72,11 @@ class RowAudit:
     quarantine: int = 0
     """Rows of quarantine that were compared with them, released ones included."""
     wrong_silver: int = 0
-    """Silver rows that differ from what their Bronze row becomes, or are there more often."""
+    """Silver rows that differ from what their Bronze row becomes, are there more often, have another batch than it and
+    than the replay that brought them, or lie in the partition of another day."""
     wrong_quarantine: int = 0
-    """Rows of quarantine whose raw columns are not Bronze's, whose reason is another one, or that are there twice."""
+    """Records of quarantine whose raw columns are not Bronze's, whose reason is another one, whose release can't be, or
+    that are there twice."""
     silver_examples: tuple[str, ...] = ()
     """Some of the wrong Silver rows."""
     quarantine_examples: tuple[str, ...] = ()

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streaming_assets.contract import ScalarType
+from streaming_assets.engines.audits import EVERYTHING, RowAudit, Scope
 from streaming_assets.engines.protocol import Replayed, Selection
 from streaming_assets.errors import ConcurrentWrite, PluginError, TableBusy
 from streaming_assets.faults import VARIABLE, FaultRaised, _armed
@@ -55,9 +56,17 @@ def then(before, after):
     return after
 
 
+def wrong(lab, scope=EVERYTHING):
+    """How many rows of Silver and of quarantine are wrong by the mended source."""
+    *_, audit = [RowAudit(), *lab.engine.audit_rows(lab.source, scope)]
+    return (audit.wrong_silver, audit.wrong_quarantine)
+
+
 def clean(lab):
-    """Whether everything holds: each Bronze row is in one place, and each Gold table is what all of Silver gives."""
+    """Whether everything holds: each Bronze row is in one place, and each table is what the one before it gives."""
     assert mending.faults(lab) == []
+    silver_rows, _ = wrong(lab)  # what waits in quarantine for its replay has no reason to be there any more
+    assert silver_rows == 0
     return True
 
 
@@ -315,6 +324,7 @@ def test_silver_made_anew_has_what_was_released(mend):
     assert (silver(lab), held(lab)) == ([(0, "a", 1), (1, "b", 1)], [2])
     audit = lab.engine.audit_counts(lab.source)
     assert (audit.bronze, audit.silver, audit.quarantine, audit.lost, audit.in_both) == (3, 2, 1, 0, 0)
+    assert wrong(lab) == (0, 0)
 
 
 def test_a_replay_waits_for_a_refresh(mend):
@@ -374,6 +384,50 @@ def test_a_refresh_finishes_an_interrupted_replay(interrupted):
     assert [(step.batch, step.duplicates) for step in replay(interrupted)] == [(4, 1)]
     assert released(interrupted) == [(0, 4, "shop-events/0/3"), (1, 3, None)]
     assert clean(interrupted)
+
+
+def change(lab, layer, where, **cells):
+    """Change cells behind the engine's back; values are SQL."""
+    lab.open(layer)._delta.update(updates=cells, predicate=where)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("told", [True, False])
+def test_a_changed_batch_of_a_released_row_is_found(interrupted, told, batch):
+    """A row that a replay brought to Silver has the replay's batch, whether quarantine was told it yet or not."""
+    if told:
+        mending.refresh(interrupted)
+    assert clean(interrupted)
+    change(interrupted, "silver", '"offset" = 1', batch=str(batch))
+    assert wrong(interrupted)[0] == 1
+
+
+def test_invented_releases_are_found_among_real_ones(interrupted):
+    """A copy that says that a real replay released a row which came to Silver by itself makes that row wrong."""
+    replay(interrupted)
+    assert wrong(interrupted) == (0, 0)
+    (real,) = [row for row in interrupted.rows("quarantine") if row["offset"] == 1]
+    (bronze,) = [row for row in interrupted.rows("bronze") if row["offset"] == 3]
+    raw = {name: bronze[name] for name in bronze if name in real}
+    interrupted.plant("quarantine", [{**real, **raw, "released_batch": 3}])
+    assert wrong(interrupted) == (1, 0)
+
+
+def test_a_release_as_a_duplicate_of_what_is_in_silver_itself_is_found(interrupted):
+    """A record that a replay brought to Silver is nobody's duplicate."""
+    replay(interrupted)
+    change(interrupted, "quarantine", '"offset" = 1', duplicate_of="'shop-events/0/3'")
+    assert wrong(interrupted) == (0, 1)
+
+
+def test_what_replays_released_is_right_in_merged_tables_and_samples(interrupted):
+    """After replays, and merges of all tables, every row has its batch; also of a time or a sample alone."""
+    replay(interrupted)
+    for layer in ("bronze", "silver", "quarantine"):
+        interrupted.open(layer).compact(metadata={})
+    assert clean(interrupted)
+    for scope in (EVERYTHING, Scope(after=1), Scope(upto=1), Scope(upto=2), Scope(after=2), Scope(share=0.5)):
+        assert wrong(interrupted, scope) == (0, 0)
 
 
 @pytest.mark.parametrize("finished", [True, False])

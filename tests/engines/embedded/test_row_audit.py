@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streaming_assets.engines.audits import RowAudit, Scope
+from streaming_assets.lake.schemas import QUARANTINE
 
 AT = "2026-03-01T11:00:00Z"
 
@@ -115,16 +116,63 @@ def test_a_record_that_fits_in_quarantine_is_found(lab):
 
 def test_a_released_row_keeps_its_bytes(lab):
     """Of a row that a replay released the raw columns count, and the reason is history."""
-    change(lab, "quarantine", '"offset" = 1', released_batch="3", reason="'not_utf8'")
+    lab.open("quarantine").complete(QUARANTINE.empty_table(), metadata={}, replay=2)
+    change(lab, "quarantine", '"offset" = 1', released_batch="2", reason="'not_utf8'")
     assert audit(lab).wrong_quarantine == 0
     change(lab, "quarantine", '"offset" = 1', value="'y'")
     assert audit(lab).wrong_quarantine == 1
 
 
-def test_the_batch_of_a_silver_row_takes_no_part(lab):
-    """A row that came to Silver in a later batch than to Bronze, as by a replay, is right."""
-    change(lab, "silver", "event_id = 'e'", batch="2")
-    assert audit(lab).wrong_silver == 0
+@pytest.mark.parametrize(("event_id", "batch"), [("e", 2), ("e", 3), ("e", 0), ("f", 1), ("f", 3)])
+def test_a_changed_batch_of_a_silver_row_is_found(lab, event_id, batch):
+    """A Silver row whose batch is not its Bronze row's, and that no replay brought, is wrong."""
+    change(lab, "silver", f"event_id = '{event_id}'", batch=str(batch))
+    offset = {"e": 0, "f": 3}[event_id]
+    assert (audit(lab).wrong_silver, audit(lab).silver_examples) == (1, (f"wrong: partition 0, offset {offset}",))
+
+
+@pytest.mark.parametrize("day", ["date '2020-01-01'", "date '2026-02-28'", "date '2026-03-02'"])
+def test_a_silver_row_in_the_partition_of_another_day_is_found(lab, day):
+    """A Silver row that its table has under another day than that of its event time is wrong."""
+    change(lab, "silver", '"offset" = 3', event_date=day)
+    assert (audit(lab).wrong_silver, audit(lab).silver_examples) == (1, ("wrong: partition 0, offset 3",))
+
+
+def test_rows_near_midnight_are_in_the_partition_of_their_day(make_lab):
+    """Events at the last and first microseconds of a day, whatever offset they were told with, are right."""
+    lab = make_lab()
+    times = ["2026-02-28T23:59:59.999999Z", "2026-03-01T00:00:00Z", "2026-03-01T01:30:00+02:00",
+             "2026-02-28T22:30:00-02:00", "1969-12-31T23:59:59.999999Z"]  # fmt: skip
+    lab.bronze(*[event(id=str(number), at=at) for number, at in enumerate(times)])
+    lab.refine()
+    days = [str(row["event_date"]) for row in lab.rows("silver")]
+    assert days == ["2026-02-28", "2026-03-01", "2026-02-28", "2026-03-01", "1969-12-31"]
+    assert audit(lab) == RowAudit(records=5, silver=5)
+    lab.open("silver").compact(metadata={})
+    assert audit(lab) == RowAudit(records=5, silver=5)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 99])
+def test_a_released_copy_of_a_row_that_never_was_in_quarantine_is_found(lab, batch):
+    """Where no replay has been, nothing was released: a row of quarantine that says so is wrong."""
+    bronze = next(row for row in lab.rows("bronze") if row["offset"] == 3)
+    quarantined = next(iter(lab.rows("quarantine")))
+    raw = {name: bronze[name] for name in bronze if name in quarantined}
+    lab.plant("quarantine", [{**quarantined, **raw, "released_batch": batch}])
+    assert audit(lab).quarantine_examples == ("wrong: partition 0, offset 3",)
+
+
+def test_a_released_copy_of_a_record_in_quarantine_is_found(lab):
+    """A record that is in quarantine and also told as released is wrong once."""
+    lab.open("quarantine").complete(QUARANTINE.empty_table(), metadata={}, replay=2)
+    lab.plant("quarantine", [{**lab.rows("quarantine")[0], "released_batch": 2}])
+    assert (audit(lab).wrong_quarantine, audit(lab).quarantine_examples) == (1, ("wrong: partition 0, offset 1",))
+
+
+def test_a_duplicate_that_is_still_in_quarantine_is_found(lab):
+    """A row in quarantine that names the event whose duplicate it is is wrong: only a replay tells that."""
+    change(lab, "quarantine", '"offset" = 1', duplicate_of="'shop-events/0/0'")
+    assert (audit(lab).wrong_quarantine, audit(lab).quarantine_examples) == (1, ("wrong: partition 0, offset 1",))
 
 
 def test_batches_after_silvers_are_not_compared(lab):
