@@ -32,11 +32,12 @@ class Finding:
     """The numbers, for programs."""
 
 
-def offsets(audit: OffsetAudit, settled: Settled, *, whole: bool = True) -> Finding:
-    """Every offset of the committed range is in Bronze exactly once, or holds no record.
+def offsets(audit: OffsetAudit, settled: Settled, *, topic: str, whole: bool = True) -> Finding:
+    """Every offset of the committed range is in Bronze exactly once, under its day, or holds no record.
 
     Args:
         audit: The range, counted.
+        topic: The topic that the source names now.
         settled: What became of the offsets that Bronze lacks.
         whole: Whether the range is all that was committed; otherwise rows outside of it are no fault.
     """
@@ -46,6 +47,7 @@ def offsets(audit: OffsetAudit, settled: Settled, *, whole: bool = True) -> Find
         "lost": total(settled.lost),
         "repeated": audit.repeated,
         "outside": outside,
+        "misplaced": audit.misplaced,
         "legal_gaps": settled.legal,
         "unknown": sum(map(total, settled.unknown.values())),
         "accepted": total(settled.accepted),
@@ -54,6 +56,7 @@ def offsets(audit: OffsetAudit, settled: Settled, *, whole: bool = True) -> Find
         "lost": "lost",
         "repeated": "more than once",
         "outside": "outside the committed range",
+        "misplaced": "in the partition of another day",
         "legal_gaps": "without a record",
         "unknown": "unknown",
         "accepted": "accepted as lost",
@@ -62,9 +65,11 @@ def offsets(audit: OffsetAudit, settled: Settled, *, whole: bool = True) -> Find
     notes = [f"{total(some):,} unknown, as {why}: {format_gaps(some)}" for why, some in settled.unknown.items()]
     if settled.accepted:
         notes.append(f"{total(settled.accepted):,} accepted as lost: {format_gaps(settled.accepted)}")
+    if audit.topic not in {None, topic}:
+        notes.append(f"bronze was filled from topic {audit.topic}, and the source names {topic} now")
     lost = [f"lost: {format_ranges(partition, some)}" for partition, some in settled.lost.items()]
     shown = [each for each in audit.examples if whole or "outside" not in each]
-    passed = not (numbers["lost"] or audit.repeated or outside)
+    passed = not (numbers["lost"] or audit.repeated or outside or audit.misplaced)
     found = f"{audit.records:,} records; offsets: {', '.join(parts) or 'each once'}"
     return Finding("offsets", "bronze", passed, found, (*lost, *shown), tuple(notes), numbers)
 

@@ -61,6 +61,8 @@ class KafkaAccess:
     """The topic."""
     tell: Callable[[str], None]
     """Told, in words, what takes long."""
+    filled_from: str | None = None
+    """The topic that Bronze's rows are of, where it is known; if it is another one, the topic tells nothing of them."""
 
 
 def settle(gaps: Gaps, position: Position, losses: Iterable[AcceptedLoss], kafka: KafkaAccess) -> Settled:
@@ -89,6 +91,9 @@ def settle(gaps: Gaps, position: Position, losses: Iterable[AcceptedLoss], kafka
 
 def state_of(kafka: KafkaAccess, position: Position) -> TopicState | str:
     """Return what the topic holds that Bronze was filled from, or why it can't be read."""
+    another = f"topic {kafka.topic} is another one than the one Bronze was filled from"
+    if kafka.filled_from not in {None, kafka.topic}:
+        return another
     if kafka.connection is None:
         return "no broker is running (`streaming-assets broker` starts one)"
     try:
@@ -98,7 +103,7 @@ def state_of(kafka: KafkaAccess, position: Position) -> TopicState | str:
     if state is None:
         return f"topic {kafka.topic} is gone"
     if position.topic_id is not None and (position.cluster_id, position.topic_id) != (state.cluster_id, state.topic_id):
-        return f"topic {kafka.topic} is another one than the one Bronze was filled from"
+        return another
     return state
 
 

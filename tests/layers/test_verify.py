@@ -106,6 +106,31 @@ def test_changed_bytes_in_bronze_are_found(lab):
     assert failed(lab) == {"silver.equals_recompute"}
 
 
+@pytest.mark.parametrize(("layer", "column"), [("bronze", "ingested_date"), ("silver", "event_date")])
+def test_a_row_in_the_partition_of_another_day_is_found(lab, layer, column):
+    """A row that its table has under another day than its time fails, where what is chosen holds it."""
+    change(lab, layer, '"offset" = 3', **{column: "date '2020-01-01'"})
+    expected = {"bronze.offsets" if layer == "bronze" else "silver.equals_recompute"}
+    second = lab.noon.replace(second=2)
+    assert failed(lab) == failed(lab, Choice(since=second)) == failed(lab, Choice(share=0.01)) == expected
+    assert failed(lab, Choice(until=second)) == set()
+
+
+def test_a_topic_that_was_named_anew_is_no_fault(lab, make_lab):
+    """Rows of the topic that Bronze was filled from are right where the plugin names another; gaps are unknown."""
+    renamed = make_lab(dataclasses.replace(lab.source, topic=dataclasses.replace(lab.source.topic, name="shop-2")))
+    assert failed(renamed) == set()
+    (found,) = [each for each in findings(renamed) if each.check == "offsets"]
+    assert found.found == "4 records; offsets: each once"
+    assert found.notes == ("bronze was filled from topic shop-events, and the source names shop-2 now",)
+
+    lab.delete("bronze", '"offset" = 1')
+    (found,) = [each for each in findings(renamed) if each.check == "offsets"]
+    assert (found.passed, found.found) == (True, "3 records; offsets: 1 unknown")
+    why = "1 unknown, as topic shop-2 is another one than the one Bronze was filled from: partition 0: 1"
+    assert found.notes[0] == why
+
+
 def test_a_removed_silver_row_is_found(lab):
     """An event that is gone from Silver is lost, and what is computed from Silver differs."""
     lab.delete("silver", "event_id = 'f'")
@@ -125,6 +150,13 @@ def test_a_wrong_silver_cell_is_found(lab):
     """A cell that does not follow from Bronze is wrong, also where Gold does not read it."""
     change(lab, "silver", "event_id = 'f'", amount="7")
     assert failed(lab) == {"silver.equals_recompute"}
+
+
+@pytest.mark.parametrize(("event_id", "batch"), [("e", 2), ("f", 1)])
+def test_a_wrong_batch_of_a_silver_row_is_found(lab, event_id, batch):
+    """A Silver row that says it came with another batch than its Bronze row is wrong."""
+    change(lab, "silver", f"event_id = '{event_id}'", batch=str(batch))
+    assert "silver.equals_recompute" in failed(lab)
 
 
 def test_a_foreign_silver_row_is_found(lab):

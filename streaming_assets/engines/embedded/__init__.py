@@ -113,7 +113,7 @@ class EmbeddedEngine:
     def audit_offsets(self, source: EventSource, spans: Mapping[int, tuple[int, int]]) -> OffsetAudit:
         """See `Engine.audit_offsets`."""
         with explained(source):
-            return audit_offsets(self._duck, source.topic.name, self._bronze_files(source), spans)
+            return audit_offsets(self._duck, self._bronze_files(source), spans)
 
     def audit_rows(self, source: EventSource, scope: Scope = EVERYTHING) -> Iterator[RowAudit]:
         """See `Engine.audit_rows`."""

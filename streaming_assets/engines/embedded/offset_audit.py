@@ -12,6 +12,7 @@ import numpy as np
 
 from streaming_assets.engines.audits import OffsetAudit
 from streaming_assets.engines.embedded.duck import count, literal, read_parquet
+from streaming_assets.engines.embedded.partitions import read_with_day
 from streaming_assets.engines.embedded.samples import examples
 from streaming_assets.engines.offset_ranges import ranges, within
 from streaming_assets.lake.files import DataFile
@@ -22,17 +23,17 @@ _BLOCKS_AT_ONCE = 64
 
 
 def audit_offsets(
-    connection: duckdb.DuckDBPyConnection, topic: str, files: Sequence[DataFile], spans: Mapping[int, tuple[int, int]]
+    connection: duckdb.DuckDBPyConnection, files: Sequence[DataFile], spans: Mapping[int, tuple[int, int]]
 ) -> OffsetAudit:
     """Look for offsets that Bronze lacks or has twice; see `Engine.audit_offsets`."""
     connection.register("no_bronze", BRONZE.empty_table())
     relation = read_parquet(file.path for file in files) if files else "no_bronze"
-    inside = [f'"partition" = {one} AND "offset" >= {low} AND "offset" < {high}' for one, (low, high) in spans.items()]
-    condition = f"topic = {literal(topic)} AND ({' OR '.join(f'({each})' for each in inside) or 'false'})"
+    topic = _topic(connection, relation)
+    inside = _inside(topic, spans)
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP VIEW places AS
-        SELECT {PLACE}, "offset" // {_BLOCK} AS block, {condition} AS inside FROM {relation}
+        SELECT {PLACE}, "offset" // {_BLOCK} AS block, {inside} AS inside FROM {relation}
         """
     )
     connection.execute(
@@ -48,14 +49,40 @@ def audit_offsets(
         SEMI JOIN (SELECT "partition", block FROM blocks WHERE records > bit_count(present)) USING ("partition", block)
         WHERE inside GROUP BY ALL HAVING count(*) > 1
         """
-    outside = f"SELECT {PLACE} FROM places WHERE NOT inside"
+    faults = {
+        "more than once": twice,
+        "outside the range": f"SELECT {PLACE} FROM places WHERE NOT inside",
+        "in the partition of another day": _misplaced(connection, files, inside),
+    }
+    repeated, outside, misplaced = (count(connection, f"({query})") for query in faults.values())
     return OffsetAudit(
         records=int(connection.sql("SELECT coalesce(sum(records), 0) FROM blocks").fetchall()[0][0]),
-        repeated=count(connection, f"({twice})"),
-        outside=count(connection, f"({outside})"),
+        repeated=repeated,
+        outside=outside,
+        misplaced=misplaced,
+        topic=topic,
         gaps={one: ranges(_gaps(connection, one, *span)) for one, span in spans.items()},
-        examples=(*examples(connection, twice, "more than once"), *examples(connection, outside, "outside the range")),
+        examples=tuple(each for what, query in faults.items() for each in examples(connection, query, what)),
     )
+
+
+def _topic(connection: duckdb.DuckDBPyConnection, relation: str) -> str | None:
+    """Return the topic that Bronze was filled from: that of most rows, as a stranger's rows may be of another one."""
+    found = connection.sql(f"SELECT topic FROM {relation} GROUP BY topic ORDER BY count(*) DESC, topic LIMIT 1")
+    return next((str(topic) for (topic,) in found.fetchall()), None)
+
+
+def _inside(topic: str | None, spans: Mapping[int, tuple[int, int]]) -> str:
+    """Return the condition of the rows that are of a topic and in the range of their partition."""
+    spanned = [f'"partition" = {one} AND "offset" >= {low} AND "offset" < {high}' for one, (low, high) in spans.items()]
+    return f"topic = {literal(topic or '')} AND ({' OR '.join(f'({each})' for each in spanned) or 'false'})"
+
+
+def _misplaced(connection: duckdb.DuckDBPyConnection, files: Sequence[DataFile], inside: str) -> str:
+    """Return the query of the rows inside that lie in the partition of another day than that of their ingestion."""
+    relation = read_with_day(connection, files, "ingested_date") if files else "no_bronze"
+    other_day = "CAST(ingested_at AS DATE) IS DISTINCT FROM ingested_date"
+    return f"SELECT {PLACE} FROM {relation} WHERE {other_day} AND {inside}"
 
 
 def _gaps(connection: duckdb.DuckDBPyConnection, partition: int, low: int, high: int) -> Iterator[tuple[int, int]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 BLOCK = 65_536
@@ -87,6 +90,45 @@ def test_a_row_outside_of_the_range_is_found(filled, column, value):
     found = audit(lab, {0: (0, 2)})
     assert (found.records, found.outside, gaps(found)) == (2, 1, {0: []})
     assert len(found.examples) == 1
+
+
+def test_the_topic_is_that_of_the_rows(filled, make_lab):
+    """Rows are of the topic that Bronze was filled from, also where the source names another one by now."""
+    lab = filled([0, 1, 2])
+    source = lab.source
+    renamed = make_lab(replace(source, topic=replace(source.topic, name="shop-renamed")))
+    found = audit(renamed, {0: (0, 4)})
+    assert (found.topic, found.records, found.outside, gaps(found)) == ("shop-events", 3, 0, {0: [(3, 4)]})
+    lab.plant("bronze", [{**lab.rows("bronze")[0], "topic": "shop-renamed", "offset": 3}])
+    found = audit(renamed, {0: (0, 4)})
+    assert (found.topic, found.records, found.outside, gaps(found)) == ("shop-events", 3, 1, {0: [(3, 4)]})
+    assert audit(make_lab(home=lab.settings.home / "empty"), {}).topic is None
+
+
+@pytest.mark.parametrize("day", ["2020-01-01", "2026-02-28", "2026-03-02"])
+def test_a_row_in_the_partition_of_another_day_is_found(filled, day):
+    """A row that Bronze has under another day than that of its ingestion is misplaced, where it is in the range."""
+    lab = filled([0, 1, 2])
+    lab.open("bronze")._delta.update(updates={"ingested_date": f"date '{day}'"}, predicate='"offset" = 1')
+    found = audit(lab, {0: (0, 3)})
+    assert (found.records, found.misplaced, found.outside, gaps(found)) == (3, 1, 0, {0: []})
+    assert found.examples == ("in the partition of another day: partition 0, offset 1",)
+    assert audit(lab, {0: (2, 3)}).misplaced == 0
+
+
+def test_rows_near_midnight_are_in_the_partition_of_their_day(filled):
+    """Records read in the last and first microsecond of a day are right, each under its day, also once merged."""
+    lab = filled([0, 1])
+    first, *_ = lab.rows("bronze")
+    midnight = lab.noon.replace(hour=0)
+    before = midnight - timedelta(microseconds=1)
+    times = {2: before, 3: midnight, 4: midnight + timedelta(microseconds=1)}
+    for offset, at in times.items():
+        lab.plant("bronze", [{**first, "offset": offset, "ingested_at": at, "ingested_date": at.date()}])
+    assert audit(lab, {0: (0, 5)}).misplaced == 0
+    lab.open("bronze").compact(metadata={})
+    found = audit(lab, {0: (0, 5)})
+    assert (found.records, found.misplaced, gaps(found)) == (5, 0, {0: []})
 
 
 def test_nothing_is_no_gap(make_lab):
