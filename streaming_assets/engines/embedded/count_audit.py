@@ -7,6 +7,7 @@ What is audited are the Bronze batches after `after`, up to `upto`. The relation
   Where a last batch is asked for, only rows up to it, and what came from `bronze_rows` by a later replay.
 - `quarantine_rows`: those of these batches that are in quarantine; not what Silver has by a replay that has ended
   before it could tell quarantine.
+- `released_rows`: those of these batches that quarantine keeps as history. Where they are now, Silver tells.
 - `stored_events`: all of Silver, as any row of it may be the event that a duplicate repeats.
 - `leftover`: rows of `bronze_rows` in neither table. Those whose event is in `stored_events` are `explained`, as
   duplicates; the others are lost.
@@ -59,6 +60,7 @@ class CountAuditor:
         self._view("silver_rows", silver, silver_schema(source), (after, _HIGHEST), counted)
         held = in_quarantine(silver, quarantine) if silver and quarantine else IN_QUARANTINE
         self._view("quarantine_rows", quarantine, QUARANTINE, (after, upto), held)
+        self._view("released_rows", quarantine, QUARANTINE, (after, upto), f"NOT ({IN_QUARANTINE})")
         self._view("stored_events", silver, silver_schema(source), (NO_BATCH, newest))
         return self._audit(after, self._leftover(bronze, upto))
 
@@ -66,11 +68,12 @@ class CountAuditor:
         connection = self.refiner.connection
         lost = count(connection, "leftover") - duplicates
         in_both = count(connection, f"({_IN_BOTH})")
-        without_bronze = {layer: count(connection, f"({_without_bronze(layer)})") for layer in ("silver", "quarantine")}
+        alone = {what: _without_bronze(rows) for what, rows in _ALONE.items()}
+        without_bronze = {what: count(connection, f"({query})") for what, query in alone.items()}
         faults = {
             "lost": (lost, _LOST),
             "in silver and quarantine": (in_both, _IN_BOTH),
-            **{f"in {layer} alone": (number, _without_bronze(layer)) for layer, number in without_bronze.items()},
+            **{what: (number, alone[what]) for what, number in without_bronze.items()},
         }
         return CountAudit(
             bronze=count(connection, "bronze_rows"),
@@ -165,5 +168,12 @@ class CountAuditor:
 _LOST = f"SELECT {PLACE} FROM leftover ANTI JOIN explained USING ({PLACE})"
 
 
-def _without_bronze(layer: str) -> str:
-    return f"SELECT {PLACE} FROM {layer}_rows ANTI JOIN bronze_rows USING ({PLACE})"
+_ALONE = {
+    "in silver alone": "silver_rows",
+    "in quarantine alone": "quarantine_rows",
+    "in the history of quarantine alone": "released_rows",
+}
+
+
+def _without_bronze(rows: str) -> str:
+    return f"SELECT {PLACE} FROM {rows} ANTI JOIN bronze_rows USING ({PLACE})"

@@ -129,6 +129,14 @@ def test_a_row_without_a_bronze_row_is_found(lab, layer, batch):
         assert audit(lab) == changed(**{layer: 3, "without_bronze": 1})
 
 
+def test_a_released_row_without_a_bronze_row_is_found(lab):
+    """History of a record that Bronze never had is invented."""
+    first, *_ = lab.rows("quarantine")
+    lab.plant("quarantine", [{**first, "offset": 77, "released_batch": 2}])
+    assert audit(lab) == changed(without_bronze=1)
+    assert examples(lab) == ("in the history of quarantine alone: partition 0, offset 77",)
+
+
 @pytest.mark.parametrize("batch", [-1, 0, 1])
 def test_a_bronze_row_that_nobody_refines_is_found(lab, batch):
     """A row that somebody wrote to Bronze as part of an old batch is lost."""
