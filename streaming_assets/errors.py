@@ -102,6 +102,10 @@ class InvalidMoment(StreamingAssetsError):
     """A text is neither a time with an offset nor a span."""
 
 
+class OutputRefused(StreamingAssetsError):
+    """Standard output takes no more: its disk is full, say."""
+
+
 class QuarantineError(StreamingAssetsError):
     """What was asked of quarantine can't be done: there is no such reason, or nothing to replay."""
 

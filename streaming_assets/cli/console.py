@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import sys
 import textwrap
@@ -18,9 +19,39 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from streaming_assets.errors import StreamingAssetsError
+from streaming_assets.errors import OutputRefused, StreamingAssetsError
 
-out = Console()
+
+@contextmanager
+def _written() -> Iterator[None]:
+    """Say so where standard output takes no more; a pipe that nobody reads is left to Typer, which ends quietly.
+
+    Raises:
+        OutputRefused: It takes no more.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # What is still buffered would be tried again at Python's end, and fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise OutputRefused(
+            "Standard output takes no more.",
+            found=str(error),
+            expected="room for what the command tells",
+            meaning="what the command did is done; what it tells of that is not written, or in part",
+            remedy="make room, or write elsewhere, and run the command again",
+        ) from error
+
+
+class _Results(Console):
+    def print(self, *objects: Any, **how: Any) -> None:
+        with _written():
+            super().print(*objects, **how)
+
+
+out = _Results()
 """Results."""
 
 err = Console(stderr=True)
@@ -60,7 +91,9 @@ def print_note(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """Write a value for programs: one JSON document, nothing else."""
-    sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False) + "\n")
+    with _written():
+        sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
 
 
 def _plain(value: object) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from stat import S_ISDIR
 from typing import TypeVar
 
 import pyarrow as pa
@@ -36,13 +37,21 @@ def open_table(table: TableId, lake: Path) -> LakeTable | None:
     path = table.path(lake)
     try:
         with table_errors(table, path):
-            if not (path / "_delta_log").is_dir():
+            if not _has_log(path):
                 return None
             opened = LakeTable(table, path, DeltaTable(str(path)))
     except TableNotFoundError:
         return None
     _check_features(opened)
     return opened
+
+
+def _has_log(path: Path) -> bool:
+    # `Path.is_dir` would say no, too, where a file lies in the way, which is something else than no table.
+    try:
+        return S_ISDIR((path / "_delta_log").stat().st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def read_newest(table: TableId, lake: Path, read: Callable[[LakeTable | None], Result]) -> Result:

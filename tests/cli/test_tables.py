@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 pytestmark = pytest.mark.broker
 
+FULL = Path("/dev/full")
 EVENTS = [
     b'{"timestamp":"2024-05-01T10:0%d:00Z","event":"join","user_id":"ada","video_id":"v1","id":"%d"}' % (number, number)
     for number in range(8)
@@ -103,3 +107,30 @@ def test_json_is_all_that_stands_on_standard_output(command_line, command):
     out = command_line.ok(*command.split(), "--json")
     assert (out.count("\n"), out[-1]) == (1, "\n")
     json.loads(out)
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("form", [["--json"], []])
+def test_an_output_that_takes_nothing_is_told(offline, form):
+    """Where standard output is full, the command fails with one error, and no stack trace."""
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "streaming_assets", "tables", *form],
+            cwd=offline.folder,
+            env=offline.environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr
+    assert not any(word in done.stderr for word in ("Traceback", "Exception ignored"))
+
+
+@pytest.mark.parametrize("command", ["tables", "verify", "maintain"])
+def test_a_lake_inside_a_plain_file_is_told(offline, command):
+    """Where a file lies in the way of the tables, they can't be read, which is not the same as not to be there."""
+    (offline.folder / "file").touch()
+    told = offline.fails(command, "github_events", STREAMING_ASSETS_LAKE=str(offline.folder / "file" / "lake"))
+    assert "Not a directory" in told
