@@ -57,10 +57,18 @@ WRITER = WriterProperties(
 )
 
 _GOLD_FILE_BYTES = 8 * 2**20
-"""A Gold commit replaces whole files: small ones keep what is written close to what is touched."""
+"""Size of a Gold table's files, once compacted: a commit replaces whole files, of which no row may be touched."""
+
+_GOLD_PIECE_BYTES = 2**19
+"""Size of the files that replace some of a Gold table's. delta-rs writes what was left of the old files into the same
+ones as the new rows, which the next commit replaces again: without this, each would write the newest file as a whole.
+"""
 
 _FILE_BYTES = 32 * 2**20
 """Size of the other layers' files, once compacted: whoever reads Bronze again works file by file."""
+
+_ALL = "true"
+"""Condition that all rows meet."""
 
 _NO_CLEANUP = PostCommitHookProperties(cleanup_expired_logs=False)
 """delta-rs would look through the whole log with every commit; `lake.log` cleans it up now and then."""
@@ -128,7 +136,7 @@ class LakeTable(Snapshot):
         self._expect_before(batch)
         # Without a condition delta-rs takes the commit for one that reads nothing: files that a compaction has merged
         # meanwhile would stay, and their rows would be there besides the new ones.
-        self._write(rows, batch, metadata, generation=generation, mode="overwrite", predicate=where or "true")
+        self._write(rows, batch, metadata, generation=generation, mode="overwrite", predicate=where or _ALL)
 
     def rewrite(
         self, rows: pa.Table | pa.RecordBatchReader, *, where: str, replay: int | None, metadata: Mapping[str, Any]
@@ -162,7 +170,7 @@ class LakeTable(Snapshot):
             ConcurrentWrite, ForeignWrite, StorageRefused, TableError: See the module.
         """
         self._set_statistics(rows.schema)
-        how: dict[str, Any] = {"mode": "overwrite", "schema_mode": "overwrite", "predicate": "true"}  # as in `replace`
+        how: dict[str, Any] = {"mode": "overwrite", "schema_mode": "overwrite", "predicate": _ALL}  # as in `replace`
         self._write(rows, batch, metadata, generation=generation, **how)
 
     def take_over(
@@ -245,7 +253,7 @@ class LakeTable(Snapshot):
                 self._delta,
                 reader,
                 writer_properties=WRITER,
-                target_file_size=self.file_bytes,
+                target_file_size=self._new_file_bytes(how.get("predicate")),
                 commit_properties=properties,
                 post_commithook_properties=_NO_CLEANUP,
                 **how,
@@ -288,6 +296,10 @@ class LakeTable(Snapshot):
         if newest > self._checked:
             guards.expect_ours(self.id, self.path, guards.look(self.id, self.path, newest, self._checked))
             self._checked = newest
+
+    def _new_file_bytes(self, predicate: str | None) -> int:
+        replaces_some = self.id.layer == "gold" and predicate not in {None, _ALL}
+        return _GOLD_PIECE_BYTES if replaces_some else self.file_bytes
 
     @property
     def file_bytes(self) -> int:

@@ -31,10 +31,34 @@ def test_growth_of_memory_fails_the_soak(benchmark_module, growth, holds, capsys
     """Memory that grows by a third over an hour fails, by a twentieth it does not; time stays as it is."""
     soak = benchmark_module("soak")
     samples = [
-        soak.Sample(at=part * HOUR / 100, seconds=0.5, records=1, memory=300 * (1 + growth * part / 100), cpu=0.4)
+        soak.Sample(
+            at=part * HOUR / 100, seconds=0.5, records=1, memory=300 * (1 + growth * part / 100), cpu=0.4, yardstick=0.1
+        )
         for part in range(101)
     ]
     assert soak.slope(samples, "memory") == pytest.approx(300 * growth)
     assert soak.is_flat("memory", samples, "memory", "MiB", soak.MEMORY_SLOPE) is holds
     assert f"memory: {300 * growth:+.2f} MiB an hour" in capsys.readouterr().out
     assert soak.is_flat("time", samples, "seconds", "s", soak.TIME_SLOPE) is True
+
+
+@pytest.mark.parametrize(("refresh", "machine", "holds"), [(1.0, 1.5, True), (1.5, 1.0, False), (1.5, 1.5, True)])
+def test_a_machine_that_becomes_slower_does_not_fail_the_soak(benchmark_module, refresh, machine, holds):
+    """Refreshes that take half as long again fail it, unless the same work takes half as long again beside them."""
+    soak = benchmark_module("soak")
+
+    def grown(factor, part):
+        return 1 + (factor - 1) * part / 100
+
+    samples = [
+        soak.Sample(
+            at=part * HOUR / 100,
+            seconds=grown(refresh, part),
+            records=1,
+            memory=300.0,
+            cpu=0.5 * grown(refresh, part),
+            yardstick=0.1 * grown(machine, part),
+        )
+        for part in range(101)
+    ]
+    assert soak.is_flat("time", samples, "yardsticks", "", soak.TIME_SLOPE) is holds

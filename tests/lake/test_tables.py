@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -105,6 +106,20 @@ def test_replacing_takes_the_rows_of_a_condition(opened):
     assert kinds(opened()) == ["a", "b", "bb", "c"]
     table.replace(rows(("z", 1, NOON)), where=None, batch=3, metadata={})
     assert (kinds(opened()), opened().version) == (["z"], 3)
+
+
+def test_replacing_the_newest_rows_again_writes_a_part_of_the_table(opened):
+    """The commits of refreshes, each of which replaces the newest rows, do not write all others again and again."""
+    values = random.Random(1)  # noqa: S311 - data for a test
+    old = [("a", values.randrange(2**62), NOON + timedelta(microseconds=each)) for each in range(300_000)]
+    opened().append(rows(*old, B), batch=1, metadata={})
+    opened().replace(rows(B, B), where="kind = 'b'", batch=2, metadata={})
+    table = opened()
+    before = {file.path for file in table.files()}
+    table.replace(rows(B, B, B), where="kind = 'b'", batch=3, metadata={})
+    written = sum(file.records for file in opened().files() if file.path not in before)
+    assert 3 <= written < 150_000
+    assert opened().rows() == 300_003
 
 
 def test_rows_outside_of_their_condition_are_refused(opened):
