@@ -312,17 +312,16 @@ def report(soak: Soak, parts: int, heading: str) -> bool:
     """Print medians of parts of the run, and the slopes; return whether memory and time are flat."""
     samples = [replace(each, yardstick=_about(each.at, soak.yardsticks)) for each in soak.samples if each.records]
     table = Table(title=f"{len(samples):,} refreshes, {sum(each.records for each in samples):,} records", box=SIMPLE)
-    headings = (heading, "refreshes", "seconds", "(95 %)", "CPU", "yardstick", "ratio", "MiB", "files", "stored", "log")
+    headings = (heading, "refreshes", "seconds", "CPU", "yardsticks", "MiB", "files", "stored", "log")
     for name in headings:
         table.add_column(name, justify="right")
     for part in range(parts):
         some = samples[len(samples) * part // parts : len(samples) * (part + 1) // parts]
         files = [each for each in soak.files if some[0].at <= each.at <= some[-1].at]
-        times = sorted(each.seconds for each in some)
         table.add_row(
-            f"{part + 1}", f"{len(some):,}", f"{_median(times):.2f}", f"{times[len(times) * 95 // 100]:.2f}",
-            f"{_median(each.cpu for each in some):.2f}", f"{1_000 * _median(each.yardstick for each in some):.0f} ms",
-            f"{_median(each.yardsticks for each in some):.1f}", f"{_median(each.memory for each in some):.0f}",
+            f"{part + 1}", f"{len(some):,}", f"{_median(each.seconds for each in some):.2f}",
+            f"{_median(each.cpu for each in some):.2f}", f"{_median(each.yardsticks for each in some):.1f}",
+            f"{_median(each.memory for each in some):.0f}",
             *(f"{_median(getattr(each, what) for each in files):.0f}" for what in ("named", "stored", "log")),
         )  # fmt: skip
     CONSOLE.print(table)
