@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from streaming_assets.errors import LogDamaged
-from streaming_assets.lake.history import entry_path
+from streaming_assets.lake.history import entry_lines, entry_path
 from streaming_assets.lake.layout import TableId
 from streaming_assets.lake.remedies import from_scratch_hint, put_aside_command
 
@@ -107,7 +107,7 @@ def _readable(file: Path) -> bool:
 
 def _parses(file: Path) -> bool:
     try:
-        return all(isinstance(json.loads(line), dict) for line in file.read_text(encoding="utf-8").splitlines() if line)
+        return all(isinstance(json.loads(line), dict) for line in entry_lines(file.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return False
 

@@ -83,6 +83,14 @@ def entry_path(table: Path, version: int) -> Path:
     return table / "_delta_log" / f"{version:020}.json"
 
 
+def entry_lines(text: str) -> list[str]:
+    r"""Return the lines of a log entry, each of which is an action as JSON.
+
+    Only `\n` ends a line: texts in statistics may hold what `str.splitlines` takes for one, such as U+2028.
+    """
+    return [line for line in text.split("\n") if line.strip()]
+
+
 def newest_version(table: Path, known: int) -> int:
     """Return the newest version, looking from a known one on."""
     while entry_path(table, known + 1).exists():
@@ -127,7 +135,7 @@ def _read(table: Path, app_id: str, version: int) -> Entry | None:
 
 
 def _entry(version: int, text: str, app_id: str) -> Entry:
-    actions = [action for action in map(json.loads, filter(str.strip, text.splitlines())) if isinstance(action, dict)]
+    actions = [action for action in map(json.loads, entry_lines(text)) if isinstance(action, dict)]
     info: Mapping[str, Any] = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
     batches = [action["txn"]["version"] for action in actions if action.get("txn", {}).get("appId") == app_id]
     files = [action[kind] for action in actions for kind in ("add", "remove") if kind in action]

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 from deltalake.transaction import AddAction
 
 from streaming_assets.contract import EventSource
+from streaming_assets.lake.history import entry_lines
 
 _FOLDER, _ABANDONED, _UNFINISHED = "_rebuild", "_rebuild.abandoned", "_rebuild.unfinished"
 _NOTE = "rebuild.json"
@@ -92,7 +93,8 @@ def _link(file: Path, target: Path) -> None:
 
 def _added(log: Path) -> list[AddAction]:
     """Return the files of a table that nobody has compacted or deleted from: all that its commits added."""
-    lines = [line for commit in sorted(log.glob("[0-9]*.json")) for line in commit.read_text("utf-8").splitlines()]
+    commits = [commit.read_text("utf-8") for commit in sorted(log.glob("[0-9]*.json"))]
+    lines = [line for commit in commits for line in entry_lines(commit)]
     return [
         AddAction(add["path"], add["size"], add["partitionValues"], add["modificationTime"], True, add["stats"])
         for add in (json.loads(line).get("add") for line in lines)

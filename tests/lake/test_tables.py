@@ -130,6 +130,14 @@ def test_rows_outside_of_their_condition_are_refused(opened):
     assert (kinds(opened()), opened().batch) == (["a"], 1)
 
 
+def test_texts_that_hold_ends_of_lines_are_written_and_read(opened):
+    """What Unicode takes for the end of a line may stand in a text, of which the log has statistics."""
+    ends = [f"a{sign}b" for sign in "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"]
+    for batch, end in enumerate(ends, start=1):
+        opened().append(rows((end, batch, NOON)), batch=batch, metadata={})
+    assert kinds(opened()) == sorted(ends)
+
+
 def test_a_null_in_a_required_column_is_refused(opened):
     """A row without a value for a required column is not written."""
     with pytest.raises(TableError):

@@ -167,6 +167,17 @@ def test_a_rebuild_gives_what_an_empty_lake_gives(labs, from_scratch, source):
     assert sorted(path.name for path in (changed.lake / "shop").iterdir()) == ["bronze", "gold", "quarantine", "silver"]
 
 
+def test_texts_that_hold_ends_of_lines_are_rebuilt(labs):
+    """What Unicode takes for the end of a line may stand in the texts of rows that are made anew."""
+    lab = labs(FIRST)
+    lab.bronze({"at": "2026-03-01T11:00:00Z", "kind": "a\u2028b\x85", "user": "\u2029"})
+    lab.refine()
+    before = lab.rows("silver")
+    *_, rebuilt = lab.engine.rebuild(FIRST)
+    assert isinstance(rebuilt, Rebuilt)
+    assert [{**row, "batch": 1} for row in lab.rows("silver")] == [{**row, "batch": 1} for row in before]
+
+
 def test_tables_go_on_after_a_rebuild(labs, from_scratch):
     """Batches that come after a rebuild are refined and aggregated as before, and compaction keeps what is recorded."""
     changed = labs(WIDER)
