@@ -20,10 +20,10 @@ from streaming_assets.faults import VARIABLE as FAULT
 
 PREFIX = "STREAMING_ASSETS_"
 
-SECRETS = frozenset({"kafka_config", "kafka_sasl_password", "pseudonym_key"})
+SECRETS = frozenset({"kafka_config", "kafka_sasl_password", "pseudonym_key", "spark_config", "spark_kafka_config"})
 """Settings whose values are never shown."""
 
-EngineName = Literal["embedded"]
+EngineName = Literal["embedded", "spark"]
 
 # Found by trying: of these delta-rs makes another folder for reading than for writing, or it panics.
 _MISREAD = r"%\[]^|"
@@ -49,6 +49,9 @@ class Settings(BaseSettings):
         "lake, let only one run maintenance and rebuilds.",
     )
     engine: EngineName = Field("embedded", description="What computes and commits the tables.")
+    source_engines: Annotated[dict[str, EngineName], NoDecode] = Field(
+        default_factory=dict, description="Engines of sources that have another one: a JSON object, source to engine."
+    )
     disabled_plugins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Names of plugins that are not loaded, comma-separated."
     )
@@ -72,6 +75,19 @@ class Settings(BaseSettings):
     threads: int = Field(
         default_factory=lambda: os.cpu_count() or 1, ge=1, description="Threads of the embedded engine."
     )
+    spark_master: str = Field("local[*]", description="Master of the Spark session that engine `spark` starts.")
+    spark_remote: str | None = Field(
+        None, description="Address of a Spark Connect server, `sc://host:port`; unset, a session is started here."
+    )
+    spark_config: Annotated[dict[str, str], NoDecode] = Field(
+        default_factory=dict, description="Further properties of that session, as a JSON object.", repr=False
+    )
+    spark_kafka_config: Annotated[dict[str, str], NoDecode] = Field(
+        default_factory=dict,
+        description="Settings of Spark's Kafka client in the Java client's names, as a JSON object; they win.",
+        repr=False,
+    )
+    spark_batch_records: int = Field(5_000_000, ge=1, description="Most records in one Bronze commit of `spark`.")
     lock_timeout_seconds: float = Field(
         300.0, ge=0, description="How long a command waits for another one on the same source."
     )
@@ -97,7 +113,7 @@ class Settings(BaseSettings):
     def _split_names(cls, value: object) -> object:
         return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
 
-    @field_validator("kafka_config", mode="before")
+    @field_validator("kafka_config", "source_engines", "spark_config", "spark_kafka_config", mode="before")
     @classmethod
     def _parse_json(cls, value: object) -> object:
         # Left to pydantic-settings, text that is no JSON would end in an error that is told apart from all others.
@@ -127,6 +143,10 @@ class Settings(BaseSettings):
         if any(sign in _MISREAD or category(sign) in {"Cc", "Cs"} for sign in str(path)):
             raise ValueError(f"a folder: {str(path)!r} may hold no control character and none of {_MISREAD}")
         return path
+
+    def engine_of(self, source: str) -> EngineName:
+        """Return the name of a source's engine."""
+        return self.source_engines.get(source, self.engine)
 
     @property
     def lake_path(self) -> Path:

@@ -67,6 +67,15 @@ def topic_factory(broker):
 
 
 @pytest.fixture(scope="session")
+def spark_settings():
+    """Settings of engine `spark` on two cores of this machine."""
+    pytest.importorskip("pyspark", reason="engine `spark` is not installed: pyspark is missing")
+    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+        pytest.skip("engine `spark` needs Java 17: there is no `java`")
+    return {"spark_master": "local[2]", "spark_config": {"spark.sql.shuffle.partitions": "2"}}
+
+
+@pytest.fixture(scope="session")
 def github_data():
     """The folder of real GitHub data."""
     if not (SHARED_DATA / "github").is_dir():

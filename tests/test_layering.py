@@ -60,6 +60,7 @@ LIBRARIES = {
     "dagster": {"defs", "definitions"},
     "confluent_kafka": {"kafka"},
     "duckdb": {"engines"},
+    "pyspark": {"engines"},
     "deltalake": {"lake"},
     "streamlit": {"dashboard"},
 }

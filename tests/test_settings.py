@@ -126,6 +126,9 @@ FAULTS = {
     "lock_timeout_seconds": "-1",
     "lake": "~a-user-that-is-not-there/lake",
     "kafka_config": "[1]",
+    "spark_config": "{",
+    "spark_kafka_config": "x",
+    "spark_batch_records": "0",
 }
 
 
@@ -161,7 +164,8 @@ def test_wrong_secrets_are_not_shown(monkeypatch, text):
 
 def test_secrets_are_not_in_the_text_of_settings():
     """Settings can be logged: neither their text nor their representation has a secret."""
-    secrets = {"kafka_config": {"sasl.password": SECRET}, "kafka_sasl_password": SECRET, "pseudonym_key": SECRET}
+    objects = {name: {"a.password": SECRET} for name in ("kafka_config", "spark_config", "spark_kafka_config")}
+    secrets = {**objects, "kafka_sasl_password": SECRET, "pseudonym_key": SECRET}
     assert set(secrets) == SECRETS
     settings = load_settings(**secrets)
     assert SECRET not in f"{settings!r} {settings!s}"

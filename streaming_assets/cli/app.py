@@ -14,7 +14,7 @@ import typer
 
 from streaming_assets.cli.console import quiet_libraries
 from streaming_assets.cli.flags import Command, Group
-from streaming_assets.cli.values import one_of, parse_engine, parse_moment, parse_share
+from streaming_assets.cli.values import one_of, parse_moment, parse_share
 
 app = typer.Typer(
     name="streaming-assets",
@@ -105,8 +105,12 @@ def refresh(  # noqa: PLR0913 - the options of a command
     sources: Sources = None,
     *,
     engine: Annotated[
-        str | None,
-        typer.Option(parser=parse_engine, metavar="ENGINE", help="Engine to use; the only one is `embedded`."),
+        Literal["embedded", "spark"] | None,
+        typer.Option(
+            parser=one_of("an engine", "embedded", "spark"),
+            metavar="ENGINE",
+            help="Engine to use: `embedded` or `spark`.",
+        ),
     ] = None,
     accept_loss: Annotated[
         bool,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Callable
 from datetime import datetime
 
@@ -40,17 +39,6 @@ def parse_share(text: str) -> float:
     if not LEAST_SHARE <= share <= 1:
         raise typer.BadParameter(f"{text!r} is not a share; expected a number from {LEAST_SHARE:f} to 1")
     return share
-
-
-def parse_engine(text: str) -> str:
-    """Read the value of an option that is the name of an engine.
-
-    Raises:
-        BadParameter: There is no such engine.
-    """
-    from streaming_assets.settings import EngineName  # noqa: PLC0415 (heavy, and not needed for `--help`)
-
-    return one_of("an engine", *typing.get_args(EngineName))(text)
 
 
 def one_of(what: str, *names: str) -> Callable[[str], str]:

@@ -101,7 +101,7 @@ def _silver(translator: Translator) -> dg.AssetsDefinition:
 def _counted(source: EventSource, runtime: Runtime, *, after: int) -> list[dg.AssetCheckResult]:
     """Check the batches after one."""
     with runtime.locked(source):
-        audit = runtime.table_engine.audit_counts(source, after=after)
+        audit = runtime.table_engine(source).audit_counts(source, after=after)
         # What a run brought is of the present definition, whatever the rows before it are of.
         outdated = after == NO_BATCH and layout.silver(source) in outdated_tables(source, runtime.lake)
     return silver_check_results(source, audit, runtime.settings.quarantine_threshold, outdated=outdated)

@@ -106,7 +106,7 @@ def _check(
     ) -> Iterator[dg.AssetCheckResult]:
         # Under the lock instead of in the pool: a stream holds the pool for hours, and the lock for moments.
         with explained(context), connect_if_running(runtime.settings) as connection, runtime.locked(source):
-            verifier = Verifier(source, runtime.table_engine, connection, tell=context.log.debug)
+            verifier = Verifier(source, runtime.table_engine(source), connection, tell=context.log.debug)
             for spec, finding in zip(specs, verify(verifier), strict=True):
                 if spec.key in context.selected_asset_check_keys:
                     yield check_result(finding, spec.asset_key, name=spec.name)

@@ -7,31 +7,33 @@ from contextlib import AbstractContextManager, ExitStack
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, get_args
 
 import dagster as dg
 
 from streaming_assets.contract import EventSource
-from streaming_assets.engines.factory import make_engine
+from streaming_assets.engines.factory import Engines
 from streaming_assets.engines.protocol import Engine
 from streaming_assets.kafka.broker import connect
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.lake.lock import source_lock
 from streaming_assets.layers.refresh import Rebuild, SourceRefresh
-from streaming_assets.settings import Settings
+from streaming_assets.settings import EngineName, Settings
 
 
 class Runtime:
     """Opens what a run needs. A run that reads no Kafka records needs no broker, and starts none."""
 
-    def __init__(self, settings: Settings, log: dg.DagsterLogManager) -> None:
+    def __init__(self, settings: Settings, log: dg.DagsterLogManager, engine: EngineName | None = None) -> None:
         """Remember the settings; nothing is opened.
 
         Args:
             settings: The settings.
             log: Told what is waited for.
+            engine: An engine for all sources; None leaves each its own.
         """
         self.settings = settings
+        self._engine = engine
         self._log = log
         self._open = ExitStack()
 
@@ -58,23 +60,26 @@ class Runtime:
         return self._open.enter_context(connect(self.settings, start=True, on_progress=self._log.info))
 
     @cached_property
-    def engine(self) -> Engine:
-        """The engine, connected to the broker; raises as `connection`."""
-        return self._opened(make_engine(self.settings, self.connection))
+    def _engines(self) -> Engines:
+        return self._open.enter_context(Engines(self.settings, self.connection, self._engine))
 
     @cached_property
-    def table_engine(self) -> Engine:
-        """An engine for everything after Bronze; it needs no broker."""
-        return self._opened(make_engine(self.settings, None))
+    def _table_engines(self) -> Engines:
+        return self._open.enter_context(Engines(self.settings, None, self._engine))
+
+    def table_engine(self, source: EventSource) -> Engine:
+        """Return the engine of a source for everything after Bronze; it needs no broker."""
+        return self._table_engines.of(source)
 
     def refresh(self, source: EventSource) -> SourceRefresh:
         """Return the refresh of a source that reads Kafka; raises as `connection`."""
-        return SourceRefresh(source, self.settings, self.engine, self.connection, on_wait=lambda: self._waits(source))
+        engine = self._engines.of(source)
+        return SourceRefresh(source, self.settings, engine, self.connection, on_wait=lambda: self._waits(source))
 
     def refresh_tables(self, source: EventSource, *, rebuild: Rebuild | None = None) -> SourceRefresh:
         """Return the refresh of a source's tables after Bronze, which needs no broker."""
         return SourceRefresh(
-            source, self.settings, self.table_engine, None, on_wait=lambda: self._waits(source), rebuild=rebuild
+            source, self.settings, self.table_engine(source), None, on_wait=lambda: self._waits(source), rebuild=rebuild
         )
 
     def locked(self, source: EventSource) -> AbstractContextManager[None]:
@@ -91,10 +96,6 @@ class Runtime:
             on_wait=lambda: self._waits(source),
         )
 
-    def _opened(self, engine: Engine) -> Engine:
-        self._open.callback(engine.close)
-        return engine
-
     def _waits(self, source: EventSource) -> None:
         self._log.info(f"Another process is at work on {source.name}; waiting for it.")
 
@@ -102,11 +103,20 @@ class Runtime:
 def runtime_resource(settings: Settings) -> dg.ResourceDefinition:
     """Make the resource `runtime`, which gives each run a `Runtime`."""
 
-    @dg.resource(description="Settings, Kafka broker and engine.")
+    @dg.resource(
+        description="Settings, Kafka broker and engine.",
+        config_schema={
+            "engine": dg.Field(
+                dg.Noneable(dg.Enum("Engine", [dg.EnumValue(name) for name in get_args(EngineName)])),
+                default_value=None,
+                description="What computes and commits the tables in this run; null: what the settings say.",
+            )
+        },
+    )
     def runtime(context: dg.InitResourceContext) -> Iterator[Runtime]:
         if context.log is None:  # the type allows it, Dagster never does it
             raise ValueError("a resource was made without a log")
-        with Runtime(settings, context.log) as opened:
+        with Runtime(settings, context.log, context.resource_config["engine"]) as opened:
             yield opened
 
     return runtime

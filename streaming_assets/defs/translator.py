@@ -14,7 +14,7 @@ from streaming_assets.defs.columns import event_schema, gold_lineage, silver_lin
 from streaming_assets.lake import layout
 from streaming_assets.lake.layout import TableId
 from streaming_assets.lake.schemas import COORDINATES, schema_of
-from streaming_assets.settings import Settings
+from streaming_assets.settings import EngineName, Settings
 from streaming_assets.versions import code_version, gold_version, silver_version
 
 SOURCE_TAG = "streaming_assets/source"
@@ -23,7 +23,7 @@ SOURCE_TAG = "streaming_assets/source"
 LEAST_FRESHNESS = timedelta(minutes=1)
 """Dagster takes no shorter freshness window."""
 
-_ENGINE_KINDS = {"embedded": "duckdb"}
+_ENGINE_KINDS: Mapping[EngineName, str] = {"embedded": "duckdb", "spark": "spark"}
 
 
 def table_key(table: TableId) -> dg.AssetKey:
@@ -129,7 +129,7 @@ class Translator:
             table_key(table),
             description=description,
             deps=[upstream],
-            kinds={"deltalake", table.layer, _ENGINE_KINDS.get(self.settings.engine, self.settings.engine)},
+            kinds={"deltalake", table.layer, _ENGINE_KINDS[self.settings.engine_of(self.source.name)]},
             code_version=version,
             freshness_policy=dg.FreshnessPolicy.time_window(max(self.settings.freshness, LEAST_FRESHNESS)),
             metadata={

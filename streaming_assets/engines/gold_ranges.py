@@ -61,8 +61,18 @@ def key_ranges(keys: Sequence[Key], file_starts: Sequence[Key], most: int = MOST
     without a touched key stay.
     """
     starts = sorted(set(file_starts))
-    touched = sorted({bisect.bisect_right(starts, key) for key in keys})
-    runs = _runs(touched, most)
+    return key_ranges_of(sorted({bisect.bisect_right(starts, key) for key in keys}), starts, most)
+
+
+def key_ranges_of(places: Sequence[int], starts: Sequence[Key], most: int = MOST_RANGES) -> list[KeyRange[Key]]:
+    """Cover keys as `key_ranges`, given how many of the starts are not above each.
+
+    Args:
+        places: These numbers, ascending, each once.
+        starts: The keys that the table's files begin with, ascending, each once.
+        most: Most ranges.
+    """
+    runs = _runs(places, most)
     return [
         KeyRange(starts[first - 1] if first else None, starts[last] if last < len(starts) else None)
         for first, last in runs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from streaming_assets.contract import Array, EventSource, Field, FieldType, GoldTable, ScalarType, Struct
+from streaming_assets.contract import Array, EventSchema, EventSource, Field, FieldType, GoldTable, ScalarType, Struct
 from streaming_assets.lake.layout import TableId
 
 TIMESTAMP = pa.timestamp("us", "UTC")
@@ -102,9 +102,9 @@ def arrow_field(field: Field, *, nested: bool = False) -> pa.Field:
     return pa.field(field.name, arrow_type(field.type), nullable=nested or not field.required, metadata=metadata)
 
 
-def events_schema(source: EventSource) -> pa.Schema:
+def events_schema(schema: EventSchema) -> pa.Schema:
     """Return the columns of the relation `events` that Silver SQL reads: the fields of the event."""
-    return pa.schema([pa.field(field.name, arrow_type(field.type)) for field in source.schema.fields])
+    return pa.schema([pa.field(field.name, arrow_type(field.type)) for field in schema.fields])
 
 
 def silver_schema(source: EventSource) -> pa.Schema:

@@ -239,10 +239,7 @@ class LakeTable(Snapshot):
     ) -> None:
         transactions = {self.id.app_id: batch, **({} if replay is None else {self._replay_id: replay})}
         transactions |= {} if generation is None else {self._generation_id: generation}
-        self._look_again()
-        brings = not isinstance(rows, pa.Table) or rows.num_rows > 0
-        definition = definition_with(self.definition, self.present, rows=brings)
-        metadata = {"batch": batch, **({} if definition is None else {"definition": definition}), **metadata}
+        metadata = self._recorded(batch, metadata, brings=not isinstance(rows, pa.Table) or rows.num_rows > 0)
         properties = self._properties(transactions, metadata)
         layer = self.id.layer
         reach(f"{layer}.computed")
@@ -258,10 +255,48 @@ class LakeTable(Snapshot):
                 post_commithook_properties=_NO_CLEANUP,
                 **how,
             )
+        self._committed(metadata)
+        reach(f"{layer}.committed")
+
+    def prepare_commit(self, batch: int, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a commit of rows has to record that another engine is about to make; `follow` comes after it.
+
+        Raises:
+            ConcurrentWrite: The table contains the batch already.
+            ForeignWrite: Others changed rows or batch since the log was looked at.
+        """
+        self._expect_before(batch)
+        recorded = self._recorded(batch, metadata, brings=True)
+        return {**({} if self._checked is None else {CHECKED: self._checked}), **recorded}
+
+    def follow(self, batch: int, token: str) -> None:
+        """Go on to the newest version, in which another engine committed a batch for us.
+
+        Args:
+            batch: The batch.
+            token: What the commit recorded as `commit`, by which it is told from another writer's.
+
+        Raises:
+            ConcurrentWrite: Another writer committed the batch, and ours was skipped.
+            TableError: The table can't be read.
+        """
+        with table_errors(self.id, self.path):
+            self._delta.update_incremental()
+        found = self.commit_metadata() or {}
+        if found.get("commit") != token:
+            raise self._contains(batch)
+        self._committed(found)
+
+    def _recorded(self, batch: int, metadata: Mapping[str, Any], *, brings: bool) -> dict[str, Any]:
+        """Look at the log again, and return what a commit records."""
+        self._look_again()
+        definition = definition_with(self.definition, self.present, rows=brings)
+        return {"batch": batch, **({} if definition is None else {"definition": definition}), **metadata}
+
+    def _committed(self, metadata: Mapping[str, Any]) -> None:
         self.last_metadata = metadata
         if self._checked == self.version - 1:  # nobody committed in between, and this commit is ours
             self._checked = self.version
-        reach(f"{layer}.committed")
 
     def restore(self, version: int, *, batch: int, metadata: Mapping[str, Any]) -> None:
         """Bring rows, columns, properties and batch back to what they were at a version, in one commit.
@@ -307,9 +342,11 @@ class LakeTable(Snapshot):
         return _GOLD_FILE_BYTES if self.id.layer == "gold" else _FILE_BYTES
 
     def _expect_before(self, batch: int) -> None:
-        if batch > self.batch:
-            return
-        raise ConcurrentWrite(
+        if batch <= self.batch:
+            raise self._contains(batch)
+
+    def _contains(self, batch: int) -> ConcurrentWrite:
+        return ConcurrentWrite(
             f"Table {self.id.name} already contains batch {batch}.",
             found=f"batch {self.batch} in version {self.version}",
             expected=f"a batch before {batch}",

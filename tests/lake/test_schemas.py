@@ -88,7 +88,7 @@ def test_silver_is_the_plugins_columns_between_the_frameworks(make_source):
 
 def test_events_are_the_declared_fields(make_source):
     """What Silver SQL reads has the event's fields, which all may be null."""
-    schema = events_schema(make_source())
+    schema = events_schema(make_source().schema)
     assert (schema.names, schema.field("at").type) == (["id", "at", "kind", "user", "amount"], TIMESTAMP)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -14,7 +13,7 @@ from streaming_assets.cli.console import err, print_error, print_json, print_not
 from streaming_assets.cli.context import broker, sources
 from streaming_assets.cli.interrupts import check_interrupt
 from streaming_assets.contract import EventSource
-from streaming_assets.engines.factory import make_engine
+from streaming_assets.engines.factory import Engines
 from streaming_assets.engines.protocol import Aggregated, Ingested, Rebuilt, Refined, Staged
 from streaming_assets.errors import StreamingAssetsError
 from streaming_assets.kafka.connection import Connection
@@ -23,7 +22,7 @@ from streaming_assets.lake.losses import AcceptedLoss
 from streaming_assets.layers.outdated import outdated_tables
 from streaming_assets.layers.refresh import SourceRefresh, Step
 from streaming_assets.layers.undo import Undone
-from streaming_assets.settings import Settings, load_settings
+from streaming_assets.settings import EngineName, Settings, load_settings
 
 
 @dataclass
@@ -73,7 +72,7 @@ class RefreshSummary:
             self.undone += [f"{step.table.name}: {commit}" for commit in step.commits]
 
 
-def refresh(names: Sequence[str], *, engine: str | None, as_json: bool, **wishes: Any) -> bool:
+def refresh(names: Sequence[str], *, engine: EngineName | None, as_json: bool, **wishes: Any) -> bool:
     """Refresh sources one after the other and say what came in; return whether all went well.
 
     Args:
@@ -85,10 +84,10 @@ def refresh(names: Sequence[str], *, engine: str | None, as_json: bool, **wishes
     Raises:
         StreamingAssetsError: A source is unknown, or there is no broker.
     """
-    settings = load_settings(**({"engine": engine} if engine else {}))
+    settings = load_settings()
     selected = sources(settings).select(names)
     with broker(settings) as connection:
-        summaries = refresh_all(selected, settings, connection, **wishes)
+        summaries = refresh_all(selected, settings, connection, engine=engine, **wishes)
     if as_json:
         print_json([_plain(summary) for summary in summaries])
     else:
@@ -97,16 +96,20 @@ def refresh(names: Sequence[str], *, engine: str | None, as_json: bool, **wishes
 
 
 def refresh_all(
-    selected: Sequence[EventSource], settings: Settings, connection: Connection, **wishes: Any
+    selected: Sequence[EventSource],
+    settings: Settings,
+    connection: Connection,
+    *,
+    engine: EngineName | None = None,
+    **wishes: Any,
 ) -> list[RefreshSummary]:
     """Refresh sources one after the other, showing progress; what ends one costs no other."""
-    engine = make_engine(settings, connection)
-    try:
-        make = partial(SourceRefresh, settings=settings, engine=engine, connection=connection)
-        with _progress() as progress:
-            return [_refresh(source, settings, partial(make, **wishes), progress) for source in selected]
-    finally:
-        engine.close()
+    with Engines(settings, connection, engine) as engines, _progress() as progress:
+
+        def make(source: EventSource, **how: Any) -> SourceRefresh:
+            return SourceRefresh(source, settings, engines.of(source), connection, **wishes, **how)
+
+        return [_refresh(source, settings, make, progress) for source in selected]
 
 
 def print_summaries(summaries: Sequence[RefreshSummary]) -> None:

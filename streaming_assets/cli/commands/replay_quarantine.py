@@ -8,7 +8,7 @@ from datetime import datetime
 from streaming_assets.cli.console import counted, err, out, print_json, print_note, print_table
 from streaming_assets.cli.context import sources
 from streaming_assets.contract import EventSource
-from streaming_assets.engines.factory import make_engine
+from streaming_assets.engines.factory import Engines
 from streaming_assets.engines.protocol import Aggregated, Replayed, Selection
 from streaming_assets.layers.refresh import ReplayStep, SourceRefresh
 from streaming_assets.layers.replay import nothing_to_replay, select
@@ -64,21 +64,17 @@ def replay_quarantine(name: str, *, reason: str | None, since: datetime | None, 
 
 def _replay(source: EventSource, settings: Settings, selection: Selection) -> ReplaySummary:
     summary = ReplaySummary(source.name)
-    engine = make_engine(settings, None)
-    try:
-        with err.status(f"replaying {source.name}") as status:
-            refresh = SourceRefresh(
-                source,
-                settings,
-                engine,
-                None,
-                on_wait=lambda: status.update(f"waiting for another process on {source.name}"),
-            )
-            for step in refresh.replay(selection):
-                summary.add(step)
-                status.update(f"replaying {source.name}: {_doing(summary, step)}")
-    finally:
-        engine.close()
+    with Engines(settings, None) as engines, err.status(f"replaying {source.name}") as status:
+        refresh = SourceRefresh(
+            source,
+            settings,
+            engines.of(source),
+            None,
+            on_wait=lambda: status.update(f"waiting for another process on {source.name}"),
+        )
+        for step in refresh.replay(selection):
+            summary.add(step)
+            status.update(f"replaying {source.name}: {_doing(summary, step)}")
     return summary
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from streaming_assets.cli.console import err, out, print_json, print_table
 from streaming_assets.cli.context import sources
-from streaming_assets.engines.factory import make_engine
+from streaming_assets.engines.factory import Engines
 from streaming_assets.kafka.broker import connect_if_running
 from streaming_assets.lake import layout
 from streaming_assets.lake.lock import source_lock
@@ -29,25 +29,25 @@ def verify(names: Sequence[str], *, choice: Choice, as_json: bool) -> bool:
     """
     settings = load_settings()
     selected = sources(settings).select(names)
-    engine = make_engine(settings, None)
     findings: list[tuple[str, Finding]] = []
     empty: list[str] = []
-    try:
-        with connect_if_running(settings) as connection, err.status("verifying") as status:
-            for source in selected:
+    with (
+        Engines(settings, None) as engines,
+        connect_if_running(settings) as connection,
+        err.status("verifying") as status,
+    ):
+        for source in selected:
 
-                def tell(what: str, name: str = source.name) -> None:
-                    status.update(f"verifying {name}: {what}")
+            def tell(what: str, name: str = source.name) -> None:
+                status.update(f"verifying {name}: {what}")
 
-                # Under the lock: between two tables that are opened one after the other, a refresh would move one on.
-                with source_lock(settings.home, source.name, timeout=settings.lock_timeout_seconds):
-                    if all(open_table(table, settings.lake_path) is None for table in layout.tables_of(source)):
-                        empty.append(source.name)
-                        continue
-                    found = verify_source(source, engine, connection, choice=choice, tell=tell)
-                    findings += [(source.name, finding) for finding in found]
-    finally:
-        engine.close()
+            # Under the lock: between two tables that are opened one after the other, a refresh would move one on.
+            with source_lock(settings.home, source.name, timeout=settings.lock_timeout_seconds):
+                if all(open_table(table, settings.lake_path) is None for table in layout.tables_of(source)):
+                    empty.append(source.name)
+                    continue
+                found = verify_source(source, engines.of(source), connection, choice=choice, tell=tell)
+                findings += [(source.name, finding) for finding in found]
     holds = all(finding.passed for _, finding in findings)
     if as_json:
         told = [{"source": name, **asdict(finding)} for name, finding in findings]

@@ -18,7 +18,7 @@ from streaming_assets.engines.embedded.failures import explained
 from streaming_assets.engines.embedded.gold import Aggregator
 from streaming_assets.engines.embedded.gold_audit import audit_gold
 from streaming_assets.engines.embedded.offset_audit import audit_offsets
-from streaming_assets.engines.embedded.rebuild import Rebuilder
+from streaming_assets.engines.embedded.release import finish_release
 from streaming_assets.engines.embedded.replay import replay
 from streaming_assets.engines.embedded.row_audit import RowAuditor
 from streaming_assets.engines.embedded.silver import Refiner
@@ -34,10 +34,11 @@ from streaming_assets.engines.protocol import (
     Selection,
     Staged,
 )
+from streaming_assets.engines.rebuild import Rebuilder
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.lake import layout
 from streaming_assets.lake.files import DataFile
-from streaming_assets.lake.opening import open_table
+from streaming_assets.lake.opening import open_ours, open_table
 from streaming_assets.lake.snapshot import NO_BATCH
 from streaming_assets.pseudonyms import pseudonym_key
 from streaming_assets.settings import Settings
@@ -89,6 +90,21 @@ class EmbeddedEngine:
             refiner = self._refiner(source)
             Rebuilder(refiner).finish_or_raise()
             yield from refiner.run()
+
+    def finish_interrupted(self, source: EventSource) -> None:
+        """Finish what a rebuild or a replay left that was ended, as every engine has to before it refines.
+
+        Raises:
+            TableError: Silver and quarantine do not belong together, and nothing is staged that would mend it.
+        """
+        with explained(source):
+            refiner = self._refiner(source)
+            Rebuilder(refiner).finish_or_raise()
+            silver, quarantine = (
+                open_ours(identity, self.lake) for identity in (layout.silver(source), layout.quarantine(source))
+            )
+            if silver is not None and quarantine is not None:
+                finish_release(self._duck, silver, quarantine, refiner.limits)
 
     def rebuild(self, source: EventSource) -> Iterator[Staged | Rebuilt]:
         """See `Engine.rebuild`."""

@@ -9,42 +9,24 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from streaming_assets.engines.bronze_commits import accept_losses, open_bronze
 from streaming_assets.engines.protocol import Ingested, IngestPlan, Limits
-from streaming_assets.errors import ConcurrentWrite
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.kafka.consumer import RecordBatch, RecordReader
 from streaming_assets.kafka.overlap import Overlap, last_records
 from streaming_assets.kafka.topics import TopicWatch
-from streaming_assets.lake import layout
-from streaming_assets.lake.losses import METADATA as ACCEPTED_LOSS
-from streaming_assets.lake.losses import record_losses
-from streaming_assets.lake.opening import open_or_create
-from streaming_assets.lake.positions import Position, record_topic
+from streaming_assets.lake.positions import Position
 from streaming_assets.lake.schemas import BRONZE
 from streaming_assets.lake.tables import LakeTable
 
 
 def ingest(plan: IngestPlan, connection: Connection, lake: Path, limits: Limits) -> Iterator[Ingested]:
     """Copy the planned offsets to Bronze; see `Engine.ingest`."""
-    source = plan.source
-    bronze = open_or_create(source, layout.bronze(source), lake, description=f"{source.title}: records as they came")
-    _expect_batch(bronze, plan.first_batch - 1)
-    record_topic(bronze, plan.start)
-    record_losses(bronze)  # those of a run that ended before it could
+    bronze = open_bronze(plan, lake)
     if plan.accepting:
-        yield _accept(plan, bronze)
+        yield accept_losses(plan, bronze)
     if plan.end:
         yield from _copy(plan, bronze, connection, limits)
-
-
-def _accept(plan: IngestPlan, bronze: LakeTable) -> Ingested:
-    """Move the position past what is lost, in a commit that says so and holds no record."""
-    batch = plan.first_batch
-    losses = [loss.encode() for loss in plan.accepting]
-    metadata = {"records": 0, **plan.start.metadata(), ACCEPTED_LOSS: losses}
-    bronze.append(BRONZE.empty_table(), batch=batch, metadata=metadata)
-    record_losses(bronze)
-    return Ingested(batch=batch, records=0, position=plan.start, accepted=plan.accepting)
 
 
 def _copy(plan: IngestPlan, bronze: LakeTable, connection: Connection, limits: Limits) -> Iterator[Ingested]:
@@ -72,17 +54,6 @@ def _after(position: Position, records: RecordBatch) -> Position:
         next_offsets={**position.next_offsets, **records.next_offsets},
         last={**position.last, **last_records(records.table)},
     )
-
-
-def _expect_batch(bronze: LakeTable, expected: int) -> None:
-    if bronze.batch != expected:
-        raise ConcurrentWrite(
-            f"Table {bronze.id.name} changed while its refresh was planned.",
-            found=f"batch {bronze.batch}",
-            expected=f"batch {expected}",
-            meaning="nothing was written; no row is duplicated",
-            remedy="run the refresh again: it starts from what the table contains now",
-        )
 
 
 def _bronze_rows(records: pa.Table, batch: int) -> pa.Table:

@@ -24,7 +24,7 @@ from streaming_assets.engines.embedded.duck import count, read_parquet, timestam
 from streaming_assets.engines.embedded.release import in_quarantine
 from streaming_assets.engines.embedded.samples import examples
 from streaming_assets.engines.embedded.silver import Refiner
-from streaming_assets.engines.embedded.slices import slices
+from streaming_assets.engines.slices import slices
 from streaming_assets.lake import layout
 from streaming_assets.lake.opening import open_table
 from streaming_assets.lake.schemas import BRONZE, IN_QUARANTINE, PLACE, QUARANTINE, silver_schema

@@ -9,9 +9,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from streaming_assets.contract import EventSource
+from streaming_assets.contract import EventSchema, EventSource
 from streaming_assets.engines.embedded.duck import read_parquet
-from streaming_assets.engines.embedded.slices import Slice
+from streaming_assets.engines.slices import Slice
 from streaming_assets.engines.sql import CARRIED
 from streaming_assets.fitting import Fit, Fitter
 from streaming_assets.lake.schemas import COORDINATES, MISFIT, PLACE, TIMESTAMP, events_schema
@@ -29,10 +29,10 @@ MISFITS = pa.schema([*_ORIGIN, *MISFIT])
 """Records that do not fit: their coordinates and why."""
 
 
-def accepted_schema(source: EventSource) -> pa.Schema:
+def accepted_schema(schema: EventSchema) -> pa.Schema:
     """Return the columns of decided records that fit: as the native check gives them."""
     kinds = {**{field.name: field.type for field in _ORIGIN}, "event_id": pa.string(), "event_time": TIMESTAMP}
-    return pa.schema([*events_schema(source), *[pa.field(inside, kinds[name]) for name, inside in CARRIED.items()]])
+    return pa.schema([*events_schema(schema), *[pa.field(inside, kinds[name]) for name, inside in CARRIED.items()]])
 
 
 def decide(
@@ -54,19 +54,24 @@ def decide(
         """
     )
     fitter = Fitter(source.schema)
-    names = [field.name for field in source.schema.fields]
-    fitting: list[pa.Table] = []
-    misfits: list[pa.Table] = []
-    for batch in rows.to_arrow_reader(_CHUNK):
-        accepted, refused = _decide_batch(fitter, names, batch.to_pylist())
-        fitting.append(pa.Table.from_pylist(accepted, schema=accepted_schema(source)))
-        misfits.append(pa.Table.from_pylist(refused, schema=MISFITS))
-    return _concat(fitting, accepted_schema(source)), _concat(misfits, MISFITS)
+    decided = [decide_rows(fitter, source.schema, batch.to_pylist()) for batch in rows.to_arrow_reader(_CHUNK)]
+    empty = decide_rows(fitter, source.schema, [])
+    fitting, misfits = (pa.concat_tables(tables) for tables in zip(empty, *decided, strict=True))
+    return fitting, misfits
 
 
-def _decide_batch(
-    fitter: Fitter, names: list[str], rows: Iterable[dict[str, Any]]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def decide_rows(fitter: Fitter, schema: EventSchema, rows: Iterable[dict[str, Any]]) -> tuple[pa.Table, pa.Table]:
+    """Decide about records one by one.
+
+    Args:
+        fitter: Decides by the schema.
+        schema: The schema.
+        rows: The records: coordinates, `batch`, `seen_at` and `value`.
+
+    Returns:
+        The records that fit, as `accepted_schema`, and those that do not, as `MISFITS`.
+    """
+    names = [field.name for field in schema.fields]
     accepted, refused = [], []
     for row in rows:
         place = {key: row[key] for key in (*COORDINATES, "batch")}
@@ -78,8 +83,5 @@ def _decide_batch(
             accepted.append({**event, **{CARRIED[name]: value for name, value in carried.items()}})
         else:
             refused.append({**place, "reason": decided.reason.value, "field": decided.field, "detail": decided.detail})
-    return accepted, refused
-
-
-def _concat(tables: list[pa.Table], schema: pa.Schema) -> pa.Table:
-    return pa.concat_tables(tables) if tables else schema.empty_table()
+    fitting = pa.Table.from_pylist(accepted, schema=accepted_schema(schema))
+    return fitting, pa.Table.from_pylist(refused, schema=MISFITS)

@@ -46,7 +46,7 @@ def connect(settings: Settings, pseudonym_key: bytes) -> duckdb.DuckDBPyConnecti
     # DuckDB takes a program without a file, such as a process that another one spawned, for a person at a prompt, and
     # would draw on its standard output, which may be read by a program.
     connection.execute("SET enable_progress_bar = false")
-    _set_pseudonym_key(connection, pseudonym_key)
+    set_pseudonym_key(connection, pseudonym_key)
     return connection
 
 
@@ -72,7 +72,8 @@ def _remove_abandoned(folder: Path) -> None:
             shutil.rmtree(spill, ignore_errors=True)
 
 
-def _set_pseudonym_key(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
+def set_pseudonym_key(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
+    """Let `pseudonym` know the key."""
     # As variables, so that the key is in no SQL text and in no error message.
     block = (hashlib.sha256(key).digest() if len(key) > _HMAC_BLOCK else key).ljust(_HMAC_BLOCK, b"\0")
     for name, mask in (("hmac_inner", 0x36), ("hmac_outer", 0x5C)):

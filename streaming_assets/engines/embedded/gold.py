@@ -18,11 +18,11 @@ from streaming_assets.engines.embedded.handover import write_while_computing
 from streaming_assets.engines.embedded.spans import spans
 from streaming_assets.engines.embedded.transform import DEFINITION_ERRORS
 from streaming_assets.engines.gold_ranges import KeyRange, TimeRange, key_ranges, window_ranges
+from streaming_assets.engines.gold_state import computed_otherwise
 from streaming_assets.engines.protocol import Aggregated
 from streaming_assets.engines.sql import DUCKDB, transpile
 from streaming_assets.errors import PluginError
 from streaming_assets.lake import layout
-from streaming_assets.lake.columns import other_columns
 from streaming_assets.lake.files import DataFile
 from streaming_assets.lake.opening import open_or_create, open_ours, open_table
 from streaming_assets.lake.order import expect_not_ahead
@@ -59,7 +59,7 @@ class Aggregator:
         if gold is not None:
             if not rebuild:  # a rebuild replaces what others did
                 gold.expect_ours()
-            if rebuild or self._is_of_another(gold, silver):
+            if rebuild or computed_otherwise(gold, self.table, silver):
                 return self._compute_anew(gold, silver)
         gold = open_or_create(self.source, identity, self.lake, description=self.table.description)
         expect_not_ahead(gold, silver)
@@ -71,14 +71,6 @@ class Aggregator:
         if self.table.window:
             return self._replace_windows(gold, silver, files)
         return self._replace_keys(gold, silver, files)
-
-    def _is_of_another(self, gold: LakeTable, silver: LakeTable) -> bool:
-        """Tell whether the table was computed by another definition, or from a Silver that was made anew since."""
-        if gold.generation != silver.generation:
-            return True
-        if gold.definition is None:  # it is older than these versions; its columns are all there is to go by
-            return bool(other_columns(gold.arrow_schema(), gold_schema(self.table)))
-        return gold.definition != gold_version(self.table)
 
     def _compute_anew(self, gold: LakeTable, silver: LakeTable) -> Aggregated:
         """Compute the whole table, and give it the columns of the present definition, in one commit."""

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 
 from streaming_assets.contract import Array, EventSchema, Field, FieldType, Rule, ScalarType, Struct
 from streaming_assets.engines.embedded.duck import literal, name
+from streaming_assets.engines.sql import CARRIED
 from streaming_assets.fitting import CLOCK_TOLERANCE, MAX_DEPTH, is_required
+from streaming_assets.lake.schemas import COORDINATES
 
 _LENIENT = r"(,\s*[\]}])|([:\[,]\s*-?[nNiI][aAnN][nNfF])"
 # DuckDB takes 24:00:00, offsets of any size, and the year 0; the date itself it checks.
@@ -165,6 +167,37 @@ class NativeCheck:
 
     def _kind(self, path: str) -> str:
         return f"kinds[{_index(self._kinds, path)}]"
+
+
+def parsed_query(check: NativeCheck, records: str, largest: int) -> str:
+    """Return the SQL that parses records and tells which of them surely fit (`_sa_fits`).
+
+    Args:
+        check: The check of the source's schema.
+        records: A relation: the coordinates, `batch`, `seen_at` and `value`.
+        largest: Longest value, in bytes, that is looked at.
+
+    Returns:
+        A query of the event's fields, `CARRIED`, `_sa_seen_at` and `_sa_fits`, with a row for each record.
+    """
+    columns = ", ".join(f"{expression} AS {name(column)}" for column, expression in check.columns)
+    places = [*COORDINATES, "batch"]
+    carried = ", ".join(name(CARRIED[each]) for each in places)
+    return f"""
+        WITH raw AS (
+            SELECT {", ".join(f"{name(each)} AS {name(CARRIED[each])}" for each in places)}, seen_at,
+                   CASE WHEN octet_length(value) <= {largest} THEN TRY(decode(value)) END AS json
+            FROM {records}
+        ),
+        read AS (
+            SELECT *, {check.kinds} AS kinds, {check.required} AS required, {check.optional} AS optional,
+                   {check.keys} AS keys, {check.strict} AS strict
+            FROM raw
+        )
+        SELECT {columns}, {carried}, seen_at AS _sa_seen_at, {check.event_id} AS _sa_event_id,
+               {check.event_time} AS _sa_event_time, coalesce(strict, false) AND {check.fits} AS _sa_fits
+        FROM read
+    """
 
 
 def _structure(fields: tuple[Field, ...]) -> str:

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from streaming_assets.engines.embedded.duck import count, name, read_parquet
 from streaming_assets.engines.embedded.handover import write_while_computing
-from streaming_assets.engines.embedded.slices import Slice, slices
 from streaming_assets.engines.protocol import Limits
+from streaming_assets.engines.slices import Slice, slices
 from streaming_assets.errors import TableError
 from streaming_assets.lake.schemas import IN_QUARANTINE, MISFIT, PLACE, QUARANTINE, RELEASE
 from streaming_assets.lake.snapshot import NO_BATCH

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from streaming_assets.engines.embedded.duck import count, literal, read_parquet, timestamp
 from streaming_assets.engines.embedded.release import nulls, rewrite_verdicts
 from streaming_assets.engines.embedded.silver import Refiner
-from streaming_assets.engines.embedded.slices import Slice, slices
 from streaming_assets.engines.protocol import Replayed, Selection
+from streaming_assets.engines.slices import Slice, slices
 from streaming_assets.errors import ConcurrentWrite
 from streaming_assets.faults import reach
 from streaming_assets.lake import layout

@@ -15,7 +15,7 @@ from streaming_assets.engines.embedded.duck import count, name, read_parquet
 from streaming_assets.engines.embedded.partitions import read_with_day
 from streaming_assets.engines.embedded.samples import examples, sampled
 from streaming_assets.engines.embedded.silver import Refiner
-from streaming_assets.engines.embedded.slices import Slice, slices
+from streaming_assets.engines.slices import Slice, slices
 from streaming_assets.lake import layout
 from streaming_assets.lake.files import DataFile
 from streaming_assets.lake.opening import open_table

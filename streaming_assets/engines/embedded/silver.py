@@ -23,8 +23,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import duckdb
 import pyarrow as pa
@@ -32,11 +33,11 @@ import pyarrow as pa
 from streaming_assets.contract import EventSource
 from streaming_assets.engines.embedded.decide import MISFITS, decide
 from streaming_assets.engines.embedded.duck import count, event_columns, fetch, name, read_parquet
-from streaming_assets.engines.embedded.native import NativeCheck
+from streaming_assets.engines.embedded.native import NativeCheck, parsed_query
 from streaming_assets.engines.embedded.release import finish_release
-from streaming_assets.engines.embedded.slices import Slice, slices
 from streaming_assets.engines.embedded.transform import transform
 from streaming_assets.engines.protocol import Limits, Refined
+from streaming_assets.engines.slices import Slice, slices
 from streaming_assets.engines.sql import CARRIED
 from streaming_assets.lake import layout
 from streaming_assets.lake.opening import open_or_create, open_ours
@@ -64,6 +65,10 @@ class Refiner:
     """Longest value, in bytes, that the native check looks at; `fitting` decides about longer ones one by one."""
     staging: Path | None = None
     """Folder of the tables in which Silver and quarantine are made anew; None: they are those of the lake."""
+
+    def into(self, staging: Path) -> Self:
+        """Return one that makes Silver and quarantine in another folder, from the lake's Bronze."""
+        return replace(self, staging=staging)
 
     def run(self) -> Iterator[Refined]:
         """Refine what is new; see `Engine.refine`."""
@@ -123,29 +128,13 @@ class Refiner:
 
     def parse(self, part: Slice, *, where: str = "true") -> int:
         """Make the relations `fitting` (records that fit) and `misfits` from a slice; return its records."""
-        check = NativeCheck(self.source.schema)
-        columns = ", ".join(f"{expression} AS {name(column)}" for column, expression in check.columns)
-        places = ", ".join(f"{name(CARRIED[each])}" for each in (*COORDINATES, "batch"))
-        self.connection.execute(
-            f"""
-            CREATE OR REPLACE TEMP TABLE parsed AS
-            WITH raw AS (
-                SELECT {", ".join(f"{name(each)} AS {name(CARRIED[each])}" for each in (*COORDINATES, "batch"))},
-                       least("timestamp", ingested_at) AS seen_at,
-                       CASE WHEN octet_length(value) <= {self.largest} THEN TRY(decode(value)) END AS json
-                FROM {read_parquet(file.path for file in part.files)}
-                WHERE batch > {part.after} AND batch <= {part.upto} AND {where}
-            ),
-            read AS (
-                SELECT *, {check.kinds} AS kinds, {check.required} AS required, {check.optional} AS optional,
-                       {check.keys} AS keys, {check.strict} AS strict
-                FROM raw
-            )
-            SELECT {columns}, {places}, seen_at AS _sa_seen_at, {check.event_id} AS _sa_event_id,
-                   {check.event_time} AS _sa_event_time, coalesce(strict, false) AND {check.fits} AS _sa_fits
-            FROM read
-            """
-        )
+        records = f"""(
+            SELECT {", ".join(map(name, (*COORDINATES, "batch")))}, least("timestamp", ingested_at) AS seen_at, value
+            FROM {read_parquet(file.path for file in part.files)}
+            WHERE batch > {part.after} AND batch <= {part.upto} AND {where}
+        )"""
+        query = parsed_query(NativeCheck(self.source.schema), records, self.largest)
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE parsed AS {query}")
         self._decide_doubtful(part, where)
         return count(self.connection, "parsed")
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from streaming_assets.contract import Array, Field, Rule, ScalarType, Struct
 from streaming_assets.engines.embedded.duck import connect
 from streaming_assets.engines.embedded.silver import Refiner
-from streaming_assets.engines.embedded.slices import Slice
 from streaming_assets.engines.protocol import Limits
+from streaming_assets.engines.slices import Slice
 from streaming_assets.fitting import Fit, Fitter
 from streaming_assets.lake.files import DataFile
 from streaming_assets.lake.schemas import BRONZE

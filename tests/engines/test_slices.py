@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streaming_assets.engines.embedded.slices import slices
 from streaming_assets.engines.protocol import Limits
+from streaming_assets.engines.slices import slices
 from streaming_assets.lake.files import DataFile
 
 

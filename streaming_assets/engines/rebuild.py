@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, Self
 
-from streaming_assets.engines.embedded.silver import Refiner
-from streaming_assets.engines.protocol import Rebuilt, Staged
+from streaming_assets.contract import EventSource
+from streaming_assets.engines.protocol import Rebuilt, Refined, Staged
 from streaming_assets.errors import ConcurrentWrite, EngineError, TableError
 from streaming_assets.faults import reach
 from streaming_assets.lake import layout
@@ -28,6 +30,28 @@ _GIB = 2**30
 
 _ATTEMPTS = 5
 """How often a table is replaced in vain, because somebody else committed in between, before that is an error."""
+
+
+class Refiner(Protocol):
+    """Refines one source; each engine has its own."""
+
+    @property
+    def source(self) -> EventSource:
+        """The source."""
+        ...
+
+    @property
+    def lake(self) -> Path:
+        """Folder of the tables."""
+        ...
+
+    def into(self, staging: Path) -> Self:
+        """Return one that makes Silver and quarantine in another folder, from the lake's Bronze."""
+        ...
+
+    def run(self) -> Iterator[Refined]:
+        """Refine what is new; see `Engine.refine`."""
+        ...
 
 
 @dataclass
@@ -129,7 +153,7 @@ class Rebuilder:
         files = bronze.files(newer_than=staged.batch) if staged else bronze.files()
         total = bronze.rows()
         records = total - sum(file.records for file in files)
-        for step in replace(self.refiner, staging=staging.lake).run():
+        for step in self.refiner.into(staging.lake).run():
             records += step.records
             yield Staged(batch=step.batch, records=min(records, total), total=total)
 

@@ -1,0 +1,83 @@
+"""What Spark raises, as errors a person can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pyspark.errors import (
+    AnalysisException,
+    ArithmeticException,
+    ArrayIndexOutOfBoundsException,
+    DateTimeException,
+    NumberFormatException,
+    PySparkException,
+    SparkRuntimeException,
+)
+
+from streaming_assets.contract import EventSource
+from streaming_assets.errors import ConcurrentWrite, EngineError, StreamingAssetsError
+from streaming_assets.lake.tables import LakeTable
+
+RECORD_ERRORS = (
+    ArithmeticException,
+    ArrayIndexOutOfBoundsException,
+    DateTimeException,
+    NumberFormatException,
+    SparkRuntimeException,
+)
+"""What Spark raises where an expression fails on a row."""
+
+DEFINITION_ERRORS = (AnalysisException,)
+"""What Spark raises where a query can't run, whatever the rows."""
+
+NULL_IN_REQUIRED = "DELTA_NOT_NULL_CONSTRAINT_VIOLATED"
+
+_CONFLICT = ("DELTA_CONCURRENT", "Concurrent")
+
+
+@contextmanager
+def explained(source: EventSource) -> Iterator[None]:
+    """Turn the errors of Spark into ours.
+
+    Raises:
+        EngineError: Spark failed.
+    """
+    try:
+        yield
+    except StreamingAssetsError:
+        raise
+    except PySparkException as error:
+        raise EngineError(
+            f"Spark failed while working on {source.name}.",
+            found=first_line(error),
+            meaning="what was committed before stays, and is not done again; no row of the write that failed is in a "
+            "table",
+            remedy=f"fix the cause named above, then run `streaming-assets refresh {source.name} --engine spark`",
+        ) from error
+
+
+@contextmanager
+def refusing_conflicts(table: LakeTable) -> Iterator[None]:
+    """Turn Delta's refusal of a commit into ours.
+
+    Raises:
+        ConcurrentWrite: Another writer committed first.
+    """
+    try:
+        yield
+    except PySparkException as error:
+        if not any(word in str(error) for word in _CONFLICT):
+            raise
+        raise ConcurrentWrite(
+            f"Another writer committed to table {table.id.name} first.",
+            found=first_line(error),
+            expected="no other writer of this table",
+            meaning="this write was refused as a whole; no row is duplicated",
+            remedy="run the refresh again: it starts from what the table contains now",
+        ) from error
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error says first; Spark's go on with the query and the JVM's stack."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

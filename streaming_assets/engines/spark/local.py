@@ -1,0 +1,64 @@
+"""A Spark of this process's own. The only place that knows the JVM: everything else works over Spark Connect, too."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pyspark import SparkConf, SparkContext
+from pyspark.java_gateway import launch_gateway
+from pyspark.sql import SparkSession
+
+from streaming_assets.settings import Settings
+
+PACKAGES = (
+    "io.delta:delta-spark_2.13:4.0.1",
+    # Not 4.0.1 or later: their spark-token-provider-kafka can't be resolved everywhere.
+    "org.apache.spark:spark-sql-kafka-0-10_2.13:4.0.0",
+)
+"""What Spark needs besides its own jars, as Maven coordinates."""
+
+PROPERTIES: Mapping[str, str] = {
+    "spark.jars.packages": ",".join(PACKAGES),
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|jaas|pseudonym",
+    # Made for a cluster, Spark's and Delta's defaults would cut small tables into hundreds of tasks.
+    "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 1)),
+    "spark.databricks.delta.snapshotPartitions": "2",
+}
+"""Properties of a session on this machine; `spark_config` wins."""
+
+
+def local_session(settings: Settings, needed: Mapping[str, str]) -> SparkSession:
+    """Return a new session of the Spark of this process, which is started if there is none.
+
+    Args:
+        settings: The settings.
+        needed: Further properties.
+    """
+    with SparkContext._lock:  # noqa: SLF001 - as the builder does
+        if SparkContext._active_spark_context is None:  # noqa: SLF001 - there is no public way to ask
+            _start(settings, needed)
+    # One of its own, as views have the same names for all sources.
+    return SparkSession.builder.getOrCreate().newSession()
+
+
+def _start(settings: Settings, needed: Mapping[str, str]) -> None:
+    """Start Spark, which writes what it has to say to a file: it is for whoever looks for a cause."""
+    conf = SparkConf().setMaster(settings.spark_master).setAppName("streaming_assets")
+    conf.setAll([*{**PROPERTIES, **needed, **settings.spark_config}.items()])
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with log_path(settings).open("ab") as log:
+        gateway = launch_gateway(conf, popen_kwargs={"stdout": log, "stderr": log})  # type: ignore[no-untyped-call]
+    SparkContext(conf=conf, gateway=gateway)
+
+
+def log_path(settings: Settings) -> Path:
+    """Return the file that a Spark of this machine writes to."""
+    return settings.home / "spark.log"

@@ -1,0 +1,76 @@
+"""The Spark session that the settings name: one on this machine, or a Spark Connect server's.
+
+`dagster-pyspark`'s resource is not used: the command line needs the same session without Dagster, that resource can't
+keep what Spark writes out of a command's output, and it brings nothing else.
+"""
+
+from __future__ import annotations
+
+import socket
+from urllib.parse import urlsplit
+
+from pyspark.sql import SparkSession
+
+from streaming_assets.engines.spark.failures import first_line
+from streaming_assets.errors import EngineError
+from streaming_assets.settings import Settings
+
+_NEEDED = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.adaptive.enabled": "true",
+    # Spark's default is a type that the Parquet format has given up, and that other engines read without a zone.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+}
+"""Properties that rows depend on; they are set in every session."""
+
+_PORT = 15002
+"""Port of a Spark Connect server whose address names none."""
+
+_PATIENCE_SECONDS = 10.0
+
+
+def open_session(settings: Settings) -> SparkSession:
+    """Return a session as the settings name it; a session on this machine starts Spark where this process has none.
+
+    Raises:
+        EngineError: It can't be had.
+    """
+    try:
+        session = _remote(settings.spark_remote) if settings.spark_remote else _local(settings)
+        for name, value in _NEEDED.items():
+            session.conf.set(name, value)
+    except Exception as error:  # Java that is missing, a jar that can't be had, a server that does not answer
+        raise _unavailable(settings, error) from error
+    return session
+
+
+def _remote(address: str) -> SparkSession:
+    # PySpark would try again for ten minutes.
+    parts = urlsplit(address)
+    socket.create_connection((parts.hostname or "", parts.port or _PORT), _PATIENCE_SECONDS).close()
+    return SparkSession.builder.remote(address).getOrCreate()
+
+
+def _local(settings: Settings) -> SparkSession:
+    from streaming_assets.engines.spark.local import local_session  # noqa: PLC0415 - it knows the JVM
+
+    return local_session(settings, _NEEDED)
+
+
+def _unavailable(settings: Settings, error: Exception) -> EngineError:
+    if settings.spark_remote:
+        where, way = f"the server at {settings.spark_remote}", "start it, or mend STREAMING_ASSETS_SPARK_REMOTE"
+    else:
+        where = f"master {settings.spark_master}"
+        way = (
+            f"see {settings.home / 'spark.log'}; Spark needs Java 17 or 21, and Maven Central once for its packages; "
+            "or let STREAMING_ASSETS_SPARK_REMOTE name a Spark Connect server"
+        )
+    return EngineError(
+        "There is no Spark session.",
+        found=f"{type(error).__name__}: {first_line(error)}",
+        expected=f"a session of Spark 4.0 with Delta and Kafka from {where}",
+        meaning="nothing was read or written",
+        remedy=f"{way}; or use `--engine embedded`",
+    )
