@@ -85,16 +85,18 @@ class SparkRefiner:
 
     def _refine(self, part: Slice, bronze: LakeTable, silver: LakeTable, quarantine: LakeTable) -> Refined:
         raw = read_table(self.session, bronze).where(f"batch > {part.after} AND batch <= {part.upto}")
-        with kept(self._decide(raw)) as decided, transform(self.session, self.source, decided) as transformed:
+        with kept(self._decide(raw)) as decided:
             records = decided.count()
+            transformed = transform(self.session, self.source, decided)
             refined, misfits = self._without_stored(transformed, part, quarantine)
-            quarantined = self._commit_misfits(misfits, raw, part, quarantine, stored=transformed.misfits.count())
-            found = refined.agg(sf.count("*").alias("rows"), *_times()).toArrow().to_pylist()[0]
+            quarantined = transformed.misfits.count()
+            if quarantined:
+                self._commit_misfits(misfits, raw, part, quarantine)
             counts: dict[str, Any] = {"records": records, "quarantined": quarantined}
             metadata = {**counts, QUARANTINED_UPTO: quarantine.batch}
-            write(self._new(refined, silver, found), silver, batch=part.upto, metadata=metadata)
+            write(self._new(refined, silver, transformed.found), silver, batch=part.upto, metadata=metadata)
         rows = sum(file.records for file in silver.files(newer_than=part.after))
-        return Refined(batch=part.upto, **counts, silver=rows, duplicates=found["rows"] - rows)
+        return Refined(batch=part.upto, **counts, silver=rows, duplicates=records - quarantined - rows)
 
     def _decide(self, raw: DataFrame) -> DataFrame:
         records = raw.selectExpr(*map(name, COORDINATES), "batch", "least(timestamp, ingested_at) AS seen_at", "value")
@@ -112,13 +114,11 @@ class SparkRefiner:
         stored = read_table(self.session, quarantine).where(f"batch > {part.after} AND {IN_QUARANTINE}").select(_PLACE)
         return refined.join(stored, _PLACE, "left_anti"), misfits.join(stored, _PLACE, "left_anti")
 
-    def _commit_misfits(
-        self, misfits: DataFrame, raw: DataFrame, part: Slice, quarantine: LakeTable, *, stored: int
-    ) -> int:
-        """Bring records that do not fit, with all that came of them, to quarantine; return how many there are."""
+    def _commit_misfits(self, misfits: DataFrame, raw: DataFrame, part: Slice, quarantine: LakeTable) -> None:
+        """Bring records that do not fit, with all that came of them, to quarantine."""
         new = misfits.count()
         if not new:
-            return stored
+            return
         released = [f"CAST(NULL AS {'BIGINT' if each.name == 'released_batch' else 'STRING'}) AS {each.name}"
                     for each in RELEASE]  # fmt: skip
         rows = misfits.join(raw.drop("ingested_date"), [*_PLACE, "batch"]).selectExpr("*", *released)
@@ -128,7 +128,6 @@ class SparkRefiner:
             write(rows, quarantine, batch=part.upto, metadata=metadata)
         else:  # the definition changed after a crash, and more records do not fit than before
             quarantine.complete(rows.toArrow().cast(QUARANTINE), metadata=metadata)
-        return stored
 
     def _new(self, refined: DataFrame, silver: LakeTable, found: Any) -> DataFrame:
         """Return the rows whose event is not in Silver, and of each event the first one."""
@@ -141,7 +140,9 @@ class SparkRefiner:
             rows = rows.join(stored, [*_EVENT, "_sa_has_id"], "left_anti")
         rows = rows.withColumn("event_date", sf.expr("CAST(event_time AS DATE)"))
         rows = rows.selectExpr(*casts(silver_schema(self.source)))
-        return rows.hint("rebalance", "event_date").sortWithinPartitions("event_time")
+        if len(found["days"]) > 1:  # or every task would write a file for each day
+            rows = rows.hint("rebalance", "event_date")
+        return rows.sortWithinPartitions("event_time")
 
     def _stored(self, silver: LakeTable, found: Any) -> DataFrame | None:
         """Return the events of Silver with a time that a new one may have, too; None if there are none."""
@@ -152,11 +153,3 @@ class SparkRefiner:
         times = f"event_time BETWEEN {timestamp(found['low'])} AND {timestamp(found['high'])}"
         rows = read_table(self.session, silver).where(f"event_date IN ({days}) AND {times} AND {_HAS_ID}")
         return rows.selectExpr(*_EVENT, "true AS _sa_has_id")
-
-
-def _times() -> list[Any]:
-    return [
-        sf.min("event_time").alias("low"),
-        sf.max("event_time").alias("high"),
-        sf.collect_set(sf.expr("CAST(event_time AS DATE)")).alias("days"),
-    ]

@@ -6,15 +6,14 @@ rows are then halved until the failing ones are found. A function ran in the wor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as sf
 
 from streaming_assets.contract import EventSource
-from streaming_assets.engines.spark.caching import kept
 from streaming_assets.engines.spark.columns import casts, literal, name
 from streaming_assets.engines.spark.failures import DEFINITION_ERRORS, RECORD_ERRORS, first_line
 from streaming_assets.engines.sql import CARRIED, SPARK, silver_query
@@ -28,6 +27,8 @@ _ALL_FAIL = 10
 _MOST_FAILURES = 1_000
 """So many records of one slice that fail: finding more of them one by one would look like a hang."""
 
+Row = dict[str, Any]
+
 _CARRIED_PLACE = [CARRIED[each] for each in COORDINATES]
 
 
@@ -39,16 +40,17 @@ class Transformed:
     """The rows for Silver, without `event_date`."""
     misfits: DataFrame
     """The records that do not fit: coordinates, `batch`, `reason`, `field`, `detail`."""
+    found: Row
+    """Of the rows before those without a required value were taken out: `low` and `high` event time, and all `days`."""
 
 
-@contextmanager
-def transform(session: SparkSession, source: EventSource, decided: DataFrame) -> Iterator[Transformed]:
+def transform(session: SparkSession, source: EventSource, decided: DataFrame) -> Transformed:
     """Transform the records that fit.
 
     Args:
         session: The session.
         source: The source.
-        decided: Decided records, as `worker.decided_schema`.
+        decided: Decided records, as `worker.decided_schema`; they are gone through more than once.
 
     Raises:
         PluginError: The transform fails whatever the record.
@@ -58,21 +60,35 @@ def transform(session: SparkSession, source: EventSource, decided: DataFrame) ->
         *places, "_sa_reason AS reason", "_sa_field AS field", "_sa_detail AS detail"
     )
     events = decided.where("_sa_reason IS NULL").drop("_sa_reason", "_sa_field", "_sa_detail")
-    with kept(_evaluated(session, source, events)) as refined:
-        try:
-            total = refined.count()
-        except RECORD_ERRORS:
-            failed = _isolate(session, source, events)
-        else:
-            failed = []
-        if failed:
-            told = session.createDataFrame(failed)
-            of = told.selectExpr(*(f"{name(each)} AS {CARRIED[each]}" for each in COORDINATES))
-            rest = _evaluated(session, source, events.join(of, _CARRIED_PLACE, "left_anti"))
-            total = rest.count()
-        else:
-            told, rest = None, refined
-        yield _refuse_nulls(source, rest, misfits if told is None else misfits.unionByName(told), total)
+    refined = _evaluated(session, source, events)
+    try:
+        found = _look(source, refined)
+    except RECORD_ERRORS:
+        told = session.createDataFrame(_isolate(session, source, events))
+        of = told.selectExpr(*(f"{name(each)} AS {CARRIED[each]}" for each in COORDINATES))
+        misfits = misfits.unionByName(told)
+        refined = _evaluated(session, source, events.join(of, _CARRIED_PLACE, "left_anti"))
+        found = _look(source, refined)
+    return _refuse_nulls(source, refined, misfits, found)
+
+
+def _look(source: EventSource, refined: DataFrame) -> Row:
+    """Go through all rows, so that what fails does so here; return what is to be known of them."""
+    nulls = [sf.count_if(sf.col(name(each)).isNull()).alias(f"null_{place}") for place, each in _required(source)]
+    rows = refined.agg(
+        sf.count("*").alias("rows"),
+        sf.min("event_time").alias("low"),
+        sf.max("event_time").alias("high"),
+        sf.collect_set(sf.expr("CAST(event_time AS DATE)")).alias("days"),
+        sf.bit_xor(sf.xxhash64(*(sf.col(name(each)) for each in refined.columns))).alias("all"),
+        *nulls,
+    )
+    found: Row = rows.toArrow().to_pylist()[0]
+    return found
+
+
+def _required(source: EventSource) -> list[tuple[int, str]]:
+    return [*enumerate(column.name for column in source.silver.columns if column.required)]
 
 
 def _evaluated(session: SparkSession, source: EventSource, events: DataFrame) -> DataFrame:
@@ -89,27 +105,23 @@ def _evaluated(session: SparkSession, source: EventSource, events: DataFrame) ->
         raise _broken(source, first_line(error)) from error
 
 
-def _refuse_nulls(source: EventSource, refined: DataFrame, misfits: DataFrame, total: int) -> Transformed:
+def _refuse_nulls(source: EventSource, refined: DataFrame, misfits: DataFrame, found: Row) -> Transformed:
     """Take the rows out that have no value in a required column."""
-    required = [column.name for column in source.silver.columns if column.required]
-    if not required:
-        return Transformed(refined, misfits)
+    nulls = {each: found[f"null_{place}"] for place, each in _required(source) if found[f"null_{place}"]}
+    for each, count in nulls.items():
+        if count == found["rows"] >= _ALL_FAIL:
+            raise _broken(source, f"the required column {each} is null for every record")
+    if not nulls:
+        return Transformed(refined, misfits, found)
     cases = " ".join(
-        f"WHEN {name(each)} IS NULL THEN {literal(f'the required column {each} is null')}" for each in required
+        f"WHEN {name(each)} IS NULL THEN {literal(f'the required column {each} is null')}" for each in nulls
     )
     checked = refined.selectExpr("*", f"CASE {cases} END AS _sa_null")
-    nulls = checked.where("_sa_null IS NOT NULL")
-    if nulls.isEmpty():
-        return Transformed(refined, misfits)
-    if total >= _ALL_FAIL:
-        kinds = nulls.groupBy("_sa_null").count().toArrow()
-        if kinds.num_rows == 1 and kinds.column("count")[0].as_py() == total:
-            raise _broken(source, f"{kinds.column('_sa_null')[0].as_py()} for every record")
-    added = nulls.selectExpr(
+    added = checked.where("_sa_null IS NOT NULL").selectExpr(
         *map(name, COORDINATES), "batch", f"'{Reason.SILVER_FAILED}' AS reason", "CAST(NULL AS STRING) AS field",
         "_sa_null AS detail",
     )  # fmt: skip
-    return Transformed(checked.where("_sa_null IS NULL").drop("_sa_null"), misfits.unionByName(added))
+    return Transformed(checked.where("_sa_null IS NULL").drop("_sa_null"), misfits.unionByName(added), found)
 
 
 def _isolate(session: SparkSession, source: EventSource, events: DataFrame) -> pa.Table:
