@@ -230,6 +230,15 @@ class CommandLine:
         out, err = process.communicate(timeout=180)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
+    def program(self, code: str) -> subprocess.CompletedProcess[str]:
+        """Run a program of Python to its end, which must succeed, where the command line runs."""
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
     def ok(self, *arguments: object, **variables: str) -> str:
         """Run a command that must succeed; return what it wrote to standard output."""
         done = self.run(*arguments, **variables)

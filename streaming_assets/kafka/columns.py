@@ -29,7 +29,8 @@ A producer can write any 64-bit number as `timestamp`; it is null where that is 
 `headers` is null without any. Where a name is not UTF-8, only that there are headers can be told: they are one entry
 without name and value."""
 
-_LATEST_MILLISECONDS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z: neither SQL nor Python has a later year
+LATEST_MILLISECONDS = 253_402_300_799_999
+"""9999-12-31T23:59:59.999Z as a record's timestamp: neither SQL nor Python has a later year."""
 
 _Headers = Sequence[tuple[str | None, bytes | None]] | None
 _UNREADABLE: _Headers = [(None, None)]
@@ -202,6 +203,6 @@ def _headers(messages: Sequence[Message]) -> list[_Headers]:
 
 
 def _timestamp_column(milliseconds: _Integers) -> pa.Array:
-    absent = (milliseconds < 0) | (milliseconds > _LATEST_MILLISECONDS)
+    absent = (milliseconds < 0) | (milliseconds > LATEST_MILLISECONDS)
     microseconds = np.where(absent, 0, milliseconds) * 1000
     return pa.array(microseconds, RECORD_SCHEMA.field("timestamp").type, mask=absent if absent.any() else None)

@@ -19,10 +19,15 @@ ARTIFACTS = (
 _MANIFEST = "classpath.json"
 
 
-def jar_cache() -> Path:
-    """Return the folder of the jars: `$XDG_CACHE_HOME/streaming-assets/kafka-<version>`, by default in `~/.cache`."""
+def cache_folder() -> Path:
+    """Return the folder of what is kept for all homes: `$XDG_CACHE_HOME/streaming-assets`, by default in `~/.cache`."""
     cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "streaming-assets" / f"kafka-{KAFKA_VERSION}"
+    return (Path(cache) if cache else Path.home() / ".cache") / "streaming-assets"
+
+
+def jar_cache() -> Path:
+    """Return the folder of the jars, `kafka-<version>` in the cache."""
+    return cache_folder() / f"kafka-{KAFKA_VERSION}"
 
 
 def kafka_jars(on_progress: Callable[[str], None] | None = None) -> list[Path]:

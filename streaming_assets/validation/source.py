@@ -17,6 +17,7 @@ RESERVED_NAMES = frozenset(
         *("batch", "memory", "memory_limit", "lock", "lock_timeout"),
         *("pseudonym", "quarantine", "freshness", "vacuum", "vacuum_retention"),
         *("dagster", "dashboard", "dashboard_refresh"),
+        *("source", "spark", "spark_kafka", "spark_batch"),
     }
 )
 """What settings begin with: a source gets every variable `STREAMING_ASSETS_<NAME>_…` as an option, so one

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -26,13 +24,6 @@ finally:
 def test_the_embedded_engine_loads_no_spark(command_line):
     """A refresh by the embedded engine loads no module of Spark's and starts no other process."""
     command_line.ok("produce", "user_interactions", "--limit", "50")
-    ran = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        cwd=command_line.folder,
-        env=command_line.environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    ran = command_line.program(PROGRAM)
     assert "50" in ran.stdout
     assert json.loads(ran.stdout.splitlines()[-1]) == [[], []]

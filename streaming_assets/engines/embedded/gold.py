@@ -13,18 +13,18 @@ import duckdb
 import pyarrow as pa
 
 from streaming_assets.contract import EventSource, GoldTable
+from streaming_assets.engines.broken_plugin import broken_gold
 from streaming_assets.engines.embedded.duck import casts, count, literal, name, read_parquet, timestamp
 from streaming_assets.engines.embedded.handover import write_while_computing
 from streaming_assets.engines.embedded.spans import spans
 from streaming_assets.engines.embedded.transform import DEFINITION_ERRORS
 from streaming_assets.engines.gold_ranges import KeyRange, TimeRange, key_ranges, window_ranges
-from streaming_assets.engines.gold_state import computed_otherwise
+from streaming_assets.engines.gold_state import open_gold
 from streaming_assets.engines.protocol import Aggregated
 from streaming_assets.engines.sql import DUCKDB, transpile
-from streaming_assets.errors import PluginError
 from streaming_assets.lake import layout
 from streaming_assets.lake.files import DataFile
-from streaming_assets.lake.opening import open_or_create, open_ours, open_table
+from streaming_assets.lake.opening import open_ours
 from streaming_assets.lake.order import expect_not_ahead
 from streaming_assets.lake.schemas import gold_schema, silver_schema
 from streaming_assets.lake.snapshot import NO_BATCH
@@ -54,14 +54,9 @@ class Aggregator:
         silver = open_ours(layout.silver(self.source), self.lake)
         if silver is None:
             return None
-        identity = layout.gold(self.source, self.table)
-        gold = open_table(identity, self.lake)
-        if gold is not None:
-            if not rebuild:  # a rebuild replaces what others did
-                gold.expect_ours()
-            if rebuild or computed_otherwise(gold, self.table, silver):
-                return self._compute_anew(gold, silver)
-        gold = open_or_create(self.source, identity, self.lake, description=self.table.description)
+        gold, anew = open_gold(self.source, self.table, self.lake, silver, rebuild=rebuild)
+        if anew:
+            return self._compute_anew(gold, silver)
         expect_not_ahead(gold, silver)
         if gold.batch == silver.batch:
             return None
@@ -212,19 +207,10 @@ class Aggregator:
         try:
             self.connection.execute(f"CREATE OR REPLACE TEMP TABLE computed AS {query}")
         except (*DEFINITION_ERRORS, duckdb.DataError) as error:
-            raise self._broken(str(error).strip()) from error
+            raise broken_gold(self.source, self.table, str(error).strip()) from error
         for column in (column.name for column in self.table.columns if column.required):
             if nulls := count(self.connection, f"computed WHERE {name(column)} IS NULL"):
-                raise self._broken(f"{nulls:,} rows whose required column {column} is null")
-
-    def _broken(self, found: str) -> PluginError:
-        return PluginError(
-            f"The SQL of Gold table {self.source.name}.{self.table.name} can't run.",
-            found=found,
-            expected="rows with the declared columns",
-            meaning="the table is as it was; Bronze and Silver have every record",
-            remedy=f"fix the plugin (`streaming-assets plugins check {self.source.name}`), then refresh again",
-        )
+                raise broken_gold(self.source, self.table, f"{nulls:,} rows whose required column {column} is null")
 
     def stored(self, files: Sequence[DataFile]) -> str:
         """Return the SQL of the table's rows in some of its files."""

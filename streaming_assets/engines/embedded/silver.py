@@ -37,11 +37,10 @@ from streaming_assets.engines.embedded.native import NativeCheck, parsed_query
 from streaming_assets.engines.embedded.release import finish_release
 from streaming_assets.engines.embedded.transform import transform
 from streaming_assets.engines.protocol import Limits, Refined
+from streaming_assets.engines.refined_tables import open_tables
 from streaming_assets.engines.slices import Slice, slices
 from streaming_assets.engines.sql import CARRIED
-from streaming_assets.lake import layout
-from streaming_assets.lake.opening import open_or_create, open_ours
-from streaming_assets.lake.order import QUARANTINED_UPTO, expect_not_ahead, expect_quarantine_complete
+from streaming_assets.lake.order import QUARANTINED_UPTO
 from streaming_assets.lake.schemas import COORDINATES, IN_QUARANTINE, PLACE, QUARANTINE, RELEASE, silver_schema
 from streaming_assets.lake.tables import LakeTable
 
@@ -72,18 +71,10 @@ class Refiner:
 
     def run(self) -> Iterator[Refined]:
         """Refine what is new; see `Engine.refine`."""
-        source = self.source
-        bronze = open_ours(layout.bronze(source), self.lake)
-        if bronze is None:
+        tables = open_tables(self.source, self.lake, self.staging or self.lake)
+        if tables is None:
             return
-        into = self.staging or self.lake
-        silver = open_or_create(source, layout.silver(source), into, description=source.silver.description)
-        quarantine = open_or_create(
-            source, layout.quarantine(source), into, description=f"{source.title}: records that do not fit"
-        )
-        for table in (silver, quarantine):
-            expect_not_ahead(table, bronze)
-        expect_quarantine_complete(quarantine, silver)
+        bronze, silver, quarantine = tables.bronze, tables.silver, tables.quarantine
         finish_release(self.connection, silver, quarantine, self.limits)
         parts = slices(bronze.files(newer_than=silver.batch), silver.batch, self.limits)
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit") as committer:
@@ -97,11 +88,7 @@ class Refiner:
                 committing = committer.submit(self._prepare_commit(part, records, silver, quarantine))
             if committing is not None:
                 yield committing.result()
-        if silver.batch < bronze.batch:
-            # The newest Bronze batches hold no rows: an aborted transaction, an accepted loss, or a replay that ended
-            # before Silver.
-            metadata = {"records": 0, QUARANTINED_UPTO: quarantine.batch}
-            silver.append(silver_schema(source).empty_table(), batch=bronze.batch, metadata=metadata)
+        tables.follow_empty(self.source)
 
     def _prepare_commit(
         self, part: Slice, records: int, silver: LakeTable, quarantine: LakeTable

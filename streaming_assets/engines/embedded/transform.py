@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from streaming_assets.contract import EventSource
+from streaming_assets.engines.broken_plugin import ALL_FAIL, MOST_FAILURES, broken_silver
 from streaming_assets.engines.embedded.decide import MISFITS
 from streaming_assets.engines.embedded.duck import casts, count, fetch, first_line, literal, name
 from streaming_assets.engines.sql import CARRIED, DUCKDB, silver_query
@@ -33,7 +34,7 @@ def transform(connection: duckdb.DuckDBPyConnection, source: EventSource, *, fai
     try:
         evaluate(connection, source, "events")
     except DEFINITION_ERRORS as error:
-        raise _broken(source, first_line(error)) from error
+        raise broken_silver(source, first_line(error)) from error
     except _RECORD_ERRORS:
         _isolate(connection, source, evaluate, failed_before=failed_before)
     _refuse_nulls(connection, source, failed_before=failed_before)
@@ -42,12 +43,6 @@ def transform(connection: duckdb.DuckDBPyConnection, source: EventSource, *, fai
 class RecordFailure(Exception):
     """The transform fails on at least one record."""
 
-
-_ALL_FAIL = 10
-"""So many records, all of a slice, that fail in the same way: the transform is broken, not the records."""
-
-_MOST_FAILURES = 1_000
-"""So many records of one slice that fail: finding more of them one by one would look like a hang."""
 
 DEFINITION_ERRORS = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
 """What DuckDB raises where a query can't run, whatever the rows."""
@@ -120,8 +115,8 @@ def _refuse_nulls(connection: duckdb.DuckDBPyConnection, source: EventSource, *,
     for column in (column.name for column in source.silver.columns if column.required):
         condition = f"{name(column)} IS NULL"
         nulls = count(connection, f"refined WHERE {condition}")
-        if not failed_before and nulls == count(connection, "refined") >= _ALL_FAIL:
-            raise _broken(source, f"the required column {column} is null for every record")
+        if not failed_before and nulls == count(connection, "refined") >= ALL_FAIL:
+            raise broken_silver(source, f"the required column {column} is null for every record")
         if nulls:
             why = literal(f"the required column {column} is null")
             _add_misfits(connection, f"SELECT {PLACE}, batch, {why} FROM refined WHERE {condition}")
@@ -162,15 +157,17 @@ def _isolate(
         except _RECORD_ERRORS as error:
             if low == high:
                 failed.append((low, first_line(error)))
-                if len(failed) == _MOST_FAILURES and not failed_before:
-                    raise _broken(source, f"{len(failed):,} records failed, the last with: {failed[-1][1]}") from error
+                if len(failed) == MOST_FAILURES and not failed_before:
+                    raise broken_silver(
+                        source, f"{len(failed):,} records failed, the last with: {failed[-1][1]}"
+                    ) from error
             else:
                 middle = (low + high) // 2
                 ranges += [(low, middle), (middle + 1, high)]
         else:
             done.append(fetch(connection, "SELECT * FROM refined"))
-    if len(failed) == total >= _ALL_FAIL and len({why for _, why in failed}) == 1 and not failed_before:
-        raise _broken(source, failed[0][1])
+    if len(failed) == total >= ALL_FAIL and len({why for _, why in failed}) == 1 and not failed_before:
+        raise broken_silver(source, failed[0][1])
     _keep(connection, source, done, failed)
 
 
@@ -185,13 +182,4 @@ def _keep(
     _add_misfits(
         connection,
         "SELECT _sa_topic, _sa_partition, _sa_offset, _sa_batch, detail FROM numbered JOIN failed USING (_sa_row)",
-    )
-
-
-def _broken(source: EventSource, why: str) -> PluginError:
-    return PluginError(
-        f"The Silver {'SQL' if source.silver.function is None else 'function'} of {source.name} can't run.",
-        found=why,
-        meaning="nothing was written; Bronze has every record",
-        remedy=f"fix the plugin (`streaming-assets plugins check {source.name}`), then run the refresh again",
     )

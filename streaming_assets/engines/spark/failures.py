@@ -16,7 +16,7 @@ from pyspark.errors import (
 )
 
 from streaming_assets.contract import EventSource
-from streaming_assets.errors import ConcurrentWrite, EngineError, StreamingAssetsError
+from streaming_assets.errors import ConcurrentWrite, EngineError
 from streaming_assets.lake.tables import LakeTable
 
 RECORD_ERRORS = (
@@ -45,8 +45,6 @@ def explained(source: EventSource) -> Iterator[None]:
     """
     try:
         yield
-    except StreamingAssetsError:
-        raise
     except PySparkException as error:
         raise EngineError(
             f"Spark failed while working on {source.name}.",

@@ -17,15 +17,15 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
 from streaming_assets.contract import EventSource, GoldTable
+from streaming_assets.engines.broken_plugin import broken_gold
 from streaming_assets.engines.gold_ranges import KeyRange, key_ranges_of, window_ranges
-from streaming_assets.engines.gold_state import computed_otherwise
+from streaming_assets.engines.gold_state import open_gold
 from streaming_assets.engines.protocol import Aggregated
 from streaming_assets.engines.spark.columns import casts, literal, name, timestamp
 from streaming_assets.engines.spark.failures import DEFINITION_ERRORS, NULL_IN_REQUIRED, RECORD_ERRORS, first_line
 from streaming_assets.engines.spark.tables import read_table, write
-from streaming_assets.errors import PluginError
 from streaming_assets.lake import layout
-from streaming_assets.lake.opening import open_or_create, open_ours, open_table
+from streaming_assets.lake.opening import open_or_create, open_ours
 from streaming_assets.lake.order import expect_not_ahead
 from streaming_assets.lake.schemas import gold_schema
 from streaming_assets.lake.snapshot import NO_BATCH
@@ -54,15 +54,8 @@ class SparkAggregator:
         silver = open_ours(layout.silver(self.source), self.lake)
         if silver is None or silver.batch == NO_BATCH:
             return None
-        identity = layout.gold(self.source, self.table)
-        gold = open_table(identity, self.lake)
-        if gold is not None:
-            if not rebuild:  # a rebuild replaces what others did
-                gold.expect_ours()
-            if rebuild or computed_otherwise(gold, self.table, silver):
-                return self._compute_anew(gold, silver)
-        gold = open_or_create(self.source, identity, self.lake, description=self.table.description)
-        if gold.generation != silver.generation:
+        gold, anew = open_gold(self.source, self.table, self.lake, silver, rebuild=rebuild)
+        if anew or gold.generation != silver.generation:
             return self._compute_anew(gold, silver)
         expect_not_ahead(gold, silver)
         if gold.batch == silver.batch:
@@ -143,7 +136,7 @@ class SparkAggregator:
             write(self._ordered(rows), gold, batch=silver.batch, metadata=metadata, **how)
         except PySparkException as error:
             if isinstance(error, (*DEFINITION_ERRORS, *RECORD_ERRORS)) or NULL_IN_REQUIRED in str(error):
-                raise self._broken(first_line(error)) from error
+                raise broken_gold(self.source, self.table, first_line(error)) from error
             raise
 
     def _ordered(self, rows: DataFrame) -> DataFrame:
@@ -173,16 +166,7 @@ class SparkAggregator:
         try:
             return self.session.sql(self.table.sql).selectExpr(*casts(gold_schema(self.table)))
         except DEFINITION_ERRORS as error:
-            raise self._broken(first_line(error)) from error
-
-    def _broken(self, found: str) -> PluginError:
-        return PluginError(
-            f"The SQL of Gold table {self.source.name}.{self.table.name} can't run.",
-            found=found,
-            expected="rows with the declared columns",
-            meaning="the table is as it was; Bronze and Silver have every record",
-            remedy=f"fix the plugin (`streaming-assets plugins check {self.source.name}`), then refresh again",
-        )
+            raise broken_gold(self.source, self.table, first_line(error)) from error
 
 
 def _place(key: str, starts: Sequence[Any]) -> str:

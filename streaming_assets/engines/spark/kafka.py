@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame, SparkSession
 
 from streaming_assets.errors import Fault, SettingsError
+from streaming_assets.kafka.columns import LATEST_MILLISECONDS
 from streaming_assets.kafka.connection import MAX_MESSAGE_BYTES, Connection
 
 _SAME = {
@@ -87,7 +88,7 @@ def read_records(session: SparkSession, connection: Connection, some: Offsets, c
         "partition",
         "offset",
         # A producer can write any number; see `kafka.columns.RECORD_SCHEMA`.
-        f"CASE WHEN {milliseconds} BETWEEN 0 AND 253402300799999 THEN timestamp END AS timestamp",
+        f"CASE WHEN {milliseconds} BETWEEN 0 AND {LATEST_MILLISECONDS} THEN timestamp END AS timestamp",
         "timestampType AS timestamp_type",
     )
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
 from filelock import FileLock
 from pyspark import SparkConf, SparkContext
 from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
+from streaming_assets.engines.spark.session import log_path
+from streaming_assets.kafka.jars import cache_folder
 from streaming_assets.settings import Settings
 
 PACKAGES = (
@@ -57,18 +58,7 @@ def _start(settings: Settings, needed: Mapping[str, str]) -> None:
     conf.setAll([*{**PROPERTIES, **needed, **settings.spark_config}.items()])
     settings.home.mkdir(parents=True, exist_ok=True)
     # Spark's resolver takes files that another process has not written to their end.
-    with FileLock(_package_lock()), log_path(settings).open("ab") as log:
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    with FileLock(cache_folder() / "spark-packages.lock"), log_path(settings).open("ab") as log:
         gateway = launch_gateway(conf, popen_kwargs={"stdout": log, "stderr": log})  # type: ignore[no-untyped-call]
     SparkContext(conf=conf, gateway=gateway)
-
-
-def _package_lock() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME")
-    folder = (Path(cache) if cache else Path.home() / ".cache") / "streaming-assets"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / "spark-packages.lock"
-
-
-def log_path(settings: Settings) -> Path:
-    """Return the file that a Spark of this machine writes to."""
-    return settings.home / "spark.log"

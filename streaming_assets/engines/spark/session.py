@@ -7,6 +7,7 @@ keep what Spark writes out of a command's output, and it brings nothing else.
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pyspark.sql import SparkSession
@@ -60,13 +61,18 @@ def _local(settings: Settings) -> SparkSession:
     return local_session(settings, _NEEDED)
 
 
+def log_path(settings: Settings) -> Path:
+    """Return the file that a Spark of this machine writes to."""
+    return settings.home / "spark.log"
+
+
 def _unavailable(settings: Settings, error: Exception) -> EngineError:
     if settings.spark_remote:
         where, way = f"the server at {settings.spark_remote}", "start it, or mend STREAMING_ASSETS_SPARK_REMOTE"
     else:
         where = f"master {settings.spark_master}"
         way = (
-            f"see {settings.home / 'spark.log'}; Spark needs Java 17 or 21, and Maven Central once for its packages; "
+            f"see {log_path(settings)}; Spark needs Java 17 or 21, and Maven Central once for its packages; "
             "or let STREAMING_ASSETS_SPARK_REMOTE name a Spark Connect server"
         )
     return EngineError(

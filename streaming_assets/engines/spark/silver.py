@@ -22,15 +22,14 @@ from pyspark.sql import functions as sf
 
 from streaming_assets.contract import EventSource
 from streaming_assets.engines.protocol import Limits, Refined
+from streaming_assets.engines.refined_tables import open_tables
 from streaming_assets.engines.slices import Slice, slices
 from streaming_assets.engines.spark.caching import kept
 from streaming_assets.engines.spark.columns import casts, ddl, name, timestamp
 from streaming_assets.engines.spark.tables import read_table, write
 from streaming_assets.engines.spark.transform import Transformed, transform
 from streaming_assets.engines.spark.worker import Decide, decided_schema, for_workers
-from streaming_assets.lake import layout
-from streaming_assets.lake.opening import open_or_create, open_ours
-from streaming_assets.lake.order import QUARANTINED_UPTO, expect_not_ahead, expect_quarantine_complete
+from streaming_assets.lake.order import QUARANTINED_UPTO
 from streaming_assets.lake.schemas import COORDINATES, IN_QUARANTINE, QUARANTINE, RELEASE, silver_schema
 from streaming_assets.lake.tables import LakeTable
 
@@ -63,25 +62,12 @@ class SparkRefiner:
 
     def run(self) -> Iterator[Refined]:
         """Refine what is new; see `Engine.refine`."""
-        source = self.source
-        bronze = open_ours(layout.bronze(source), self.lake)
-        if bronze is None:
+        tables = open_tables(self.source, self.lake, self.staging or self.lake)
+        if tables is None:
             return
-        into = self.staging or self.lake
-        silver = open_or_create(source, layout.silver(source), into, description=source.silver.description)
-        quarantine = open_or_create(
-            source, layout.quarantine(source), into, description=f"{source.title}: records that do not fit"
-        )
-        for table in (silver, quarantine):
-            expect_not_ahead(table, bronze)
-        expect_quarantine_complete(quarantine, silver)
-        for part in slices(bronze.files(newer_than=silver.batch), silver.batch, self.limits):
-            yield self._refine(part, bronze, silver, quarantine)
-        if silver.batch < bronze.batch:
-            # The newest Bronze batches hold no rows: an aborted transaction, an accepted loss, or a replay that ended
-            # before Silver.
-            metadata = {"records": 0, QUARANTINED_UPTO: quarantine.batch}
-            silver.append(silver_schema(source).empty_table(), batch=bronze.batch, metadata=metadata)
+        for part in slices(tables.bronze.files(newer_than=tables.silver.batch), tables.silver.batch, self.limits):
+            yield self._refine(part, tables.bronze, tables.silver, tables.quarantine)
+        tables.follow_empty(self.source)
 
     def _refine(self, part: Slice, bronze: LakeTable, silver: LakeTable, quarantine: LakeTable) -> Refined:
         raw = read_table(self.session, bronze).where(f"batch > {part.after} AND batch <= {part.upto}")

@@ -14,18 +14,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
 from streaming_assets.contract import EventSource
+from streaming_assets.engines.broken_plugin import ALL_FAIL, MOST_FAILURES, broken_silver
 from streaming_assets.engines.spark.columns import casts, literal, name
 from streaming_assets.engines.spark.failures import DEFINITION_ERRORS, RECORD_ERRORS, first_line
 from streaming_assets.engines.sql import CARRIED, SPARK, silver_query
-from streaming_assets.errors import PluginError
 from streaming_assets.fitting import Reason
 from streaming_assets.lake.schemas import COORDINATES, silver_schema
-
-_ALL_FAIL = 10
-"""So many records, all of a slice, that fail in the same way: the transform is broken, not the records."""
-
-_MOST_FAILURES = 1_000
-"""So many records of one slice that fail: finding more of them one by one would look like a hang."""
 
 Row = dict[str, Any]
 
@@ -102,15 +96,15 @@ def _evaluated(session: SparkSession, source: EventSource, events: DataFrame) ->
     try:
         return session.sql(silver_query(source, SPARK)).selectExpr(*casts(schema))
     except DEFINITION_ERRORS as error:
-        raise _broken(source, first_line(error)) from error
+        raise broken_silver(source, first_line(error)) from error
 
 
 def _refuse_nulls(source: EventSource, refined: DataFrame, misfits: DataFrame, found: Row) -> Transformed:
     """Take the rows out that have no value in a required column."""
     nulls = {each: found[f"null_{place}"] for place, each in _required(source) if found[f"null_{place}"]}
     for each, count in nulls.items():
-        if count == found["rows"] >= _ALL_FAIL:
-            raise _broken(source, f"the required column {each} is null for every record")
+        if count == found["rows"] >= ALL_FAIL:
+            raise broken_silver(source, f"the required column {each} is null for every record")
     if not nulls:
         return Transformed(refined, misfits, found)
     cases = " ".join(
@@ -142,17 +136,10 @@ def _isolate(session: SparkSession, source: EventSource, events: DataFrame) -> p
             place = {each: rows[0][CARRIED[each]] for each in (*COORDINATES, "batch")}
             why = {"reason": Reason.SILVER_FAILED.value, "field": None, "detail": first_line(error)}
             failed.append({**place, **why})
-            if len(failed) == _MOST_FAILURES:
-                raise _broken(source, f"{len(failed):,} records failed, the last with: {first_line(error)}") from error
-    if len(failed) == events.count() >= _ALL_FAIL and len({each["detail"] for each in failed}) == 1:
-        raise _broken(source, str(failed[0]["detail"]))
+            if len(failed) == MOST_FAILURES:
+                raise broken_silver(
+                    source, f"{len(failed):,} records failed, the last with: {first_line(error)}"
+                ) from error
+    if len(failed) == events.count() >= ALL_FAIL and len({each["detail"] for each in failed}) == 1:
+        raise broken_silver(source, str(failed[0]["detail"]))
     return pa.Table.from_pylist(failed)
-
-
-def _broken(source: EventSource, why: str) -> PluginError:
-    return PluginError(
-        f"The Silver {'SQL' if source.silver.function is None else 'function'} of {source.name} can't run.",
-        found=why,
-        meaning="nothing was written; Bronze has every record",
-        remedy=f"fix the plugin (`streaming-assets plugins check {source.name}`), then run the refresh again",
-    )

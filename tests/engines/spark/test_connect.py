@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -61,15 +59,7 @@ def test_a_server_fills_the_same_tables(server, command_line, new_command_line, 
     embedded.folder.mkdir()
     for _ in range(2):
         command_line.ok("produce", "user_interactions", "--limit", "300")
-        ran = subprocess.run(
-            [sys.executable, "-c", PROGRAM],
-            cwd=command_line.folder,
-            env=command_line.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert ran.returncode == 0, ran.stderr
+        ran = command_line.program(PROGRAM)
         assert json.loads(ran.stdout.splitlines()[-1]) == [True, 0]
         embedded.ok("refresh", "user_interactions")
     for table in ("bronze", "silver", *(f"gold/{name}" for name in GOLD)):
