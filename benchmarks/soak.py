@@ -11,7 +11,8 @@ entries that nobody needs are deleted at once. At the end everything is refreshe
 A machine that others use, too, is not always as fast. So every second another process does and times the same small
 piece of work, the yardstick, and the time of a refresh is also told in yardsticks. Printed are the medians of each
 quarter of the run (of each thousand batches), and the growth of memory and of a refresh's yardsticks by least squares
-over all but the first quarter. Exit code 1 if `verify` finds something, or one of the two grows faster than allowed.
+over all but the first quarter. Exit code 1 if `verify` finds something, or one of the two grows faster than allowed;
+with `--batches`, which bring few bytes, so too the number of data files that the tables name.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -54,8 +55,8 @@ from streaming_assets.registry import load_sources
 from streaming_assets.settings import Settings, load_settings
 
 SOURCE = "github_events"
-MEMORY_SLOPE, TIME_SLOPE = 0.10, 0.20
-"""Most growth over the whole run, as a share of the median."""
+MEMORY_SLOPE, TIME_SLOPE, FILES_SLOPE = 0.10, 0.20, 0.25
+"""Most growth over the whole run, as a share of the median. Of files a few come with every day of events."""
 
 _TIME_FACTOR = 60
 _SMALL_BATCH = 5
@@ -114,12 +115,17 @@ class Files:
 
     at: float
     """Seconds since the first refresh."""
-    named: int
-    """Data files of the newest versions of all tables."""
+    tables: Mapping[str, int]
+    """Data files of the newest version of each table."""
     stored: int
     """Data files there are."""
     log: int
     """Entries of the longest log."""
+
+    @property
+    def named(self) -> int:
+        """Data files of the newest versions of all tables."""
+        return sum(self.tables.values())
 
 
 def events(number: int, count: int, rate: float) -> Iterator[Event]:
@@ -198,6 +204,7 @@ class Soak:
         self.yardsticks: list[tuple[float, float]] = []
         self.files: list[Files] = []
         self.maintained = 0
+        self.small_batches = arguments.batches is not None
         self._arguments = arguments
         self._connection = connection
         settings = load_settings(home=home, kafka_bootstrap_servers=connection.bootstrap_servers)
@@ -273,7 +280,7 @@ class Soak:
         opened = [table for table in (open_table(each, self.settings.lake_path) for each in self._tables) if table]
         files = Files(
             at=self.samples[-1].at,
-            named=sum(len(table.files()) for table in opened),
+            tables={table.path.name: len(table.files()) for table in opened},
             stored=sum("_delta_log" not in path.parts for path in self.settings.lake_path.rglob("*.parquet")),
             log=max((log_entries(table.path) for table in opened), default=0),
         )
@@ -302,14 +309,14 @@ def _about(at: float, yardsticks: Sequence[tuple[float, float]]) -> float:
     return _median(taken for _, taken in yardsticks[max(0, place - _ABOUT) : place + _ABOUT])
 
 
-def slope(samples: Sequence[Sample], what: str) -> float:
+def slope(samples: Sequence[Sample | Files], what: str) -> float:
     """Return how much a value grows in an hour, by least squares over all but the first quarter."""
     late = [each for each in samples if each.at >= samples[-1].at / 4]
     return 3_600 * statistics.linear_regression([each.at for each in late], [getattr(each, what) for each in late])[0]
 
 
 def report(soak: Soak, parts: int, heading: str) -> bool:
-    """Print medians of parts of the run, and the slopes; return whether memory and time are flat."""
+    """Print medians of parts of the run, and the slopes; return whether what has to be flat is."""
     samples = [replace(each, yardstick=_about(each.at, soak.yardsticks)) for each in soak.samples if each.records]
     table = Table(title=f"{len(samples):,} refreshes, {sum(each.records for each in samples):,} records", box=SIMPLE)
     headings = (heading, "refreshes", "seconds", "CPU", "yardsticks", "MiB", "files", "stored", "log")
@@ -325,15 +332,20 @@ def report(soak: Soak, parts: int, heading: str) -> bool:
             *(f"{_median(getattr(each, what) for each in files):.0f}" for what in ("named", "stored", "log")),
         )  # fmt: skip
     CONSOLE.print(table)
+    last = soak.files[-1].tables if soak.files else {}
+    CONSOLE.print("files at the end: " + ", ".join(f"{name} {count}" for name, count in last.items()))
     for name, what in (("time", "seconds"), ("processor time", "cpu"), ("the yardstick", "yardstick")):
         CONSOLE.print(f"{name} of a refresh: {slope(samples, what):+.2f} s an hour")
-    return all([
+    flat = [
         is_flat("memory", samples, "memory", "MiB", MEMORY_SLOPE),
         is_flat("processor time of a refresh in yardsticks", samples, "yardsticks", "", TIME_SLOPE),
-    ])  # fmt: skip
+    ]
+    if soak.small_batches and len(soak.files) > 1:
+        flat.append(is_flat("data files", soak.files, "named", "", FILES_SLOPE))
+    return all(flat)
 
 
-def is_flat(name: str, samples: Sequence[Sample], what: str, unit: str, share: float) -> bool:
+def is_flat(name: str, samples: Sequence[Sample | Files], what: str, unit: str, share: float) -> bool:
     """Print the slope of a value, and return whether it is small enough."""
     hours = samples[-1].at / 3_600
     hourly, most = slope(samples, what), share * _median(getattr(each, what) for each in samples) / hours

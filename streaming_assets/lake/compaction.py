@@ -8,7 +8,7 @@ a large file is not rewritten because small ones came. The same is done in log-s
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from streaming_assets.lake.files import DataFile
@@ -27,8 +27,9 @@ _STEP = 8
 _SMALLEST_BYTES = 32 * 2**10
 """Smaller files are not told apart: what one costs is that it is there, not what it holds."""
 
-_SETTLED = timedelta(days=1)
-"""A partition that got no file for so long is merged as far as it goes, which then is done once."""
+_SETTLED = timedelta(minutes=10)
+"""A partition that got no file for so long is merged as far as it goes: each size by itself, so that a late event does
+not have the whole day rewritten."""
 
 Partition = tuple[tuple[str, str], ...]
 
@@ -48,8 +49,10 @@ def merge_files(table: LakeTable, *, min_files: int, now: datetime | None = None
         ConcurrentWrite: A refresh replaced rows meanwhile; that merge was refused as a whole.
         TableError: The table can't be read or written.
     """
+    # Told before the first merge: the file that it makes is as new as one that brought events.
+    settled = _settled(table.files(), now or datetime.now(tz=UTC))
     for target in _targets(table.file_bytes):
-        for partition in _worth(table.files(), target, min_files, now or datetime.now(tz=UTC)):
+        for partition in _worth(table.files(), target, min_files, settled):
             # Read anew each time, as a refresh may have brought batches since the merge before.
             table.compact(metadata=table.commit_metadata() or {}, target=target, partition=dict(partition))
             yield dict(partition)
@@ -58,8 +61,8 @@ def merge_files(table: LakeTable, *, min_files: int, now: datetime | None = None
 def is_worth_it(table: LakeTable, *, min_files: int, now: datetime | None = None) -> bool:
     """Tell whether `merge_files` would merge anything."""
     files = table.files()
-    moment = now or datetime.now(tz=UTC)
-    return any(_worth(files, target, min_files, moment) for target in _targets(table.file_bytes))
+    settled = _settled(files, now or datetime.now(tz=UTC))
+    return any(_worth(files, target, min_files, settled) for target in _targets(table.file_bytes))
 
 
 def _targets(largest: int) -> list[int]:
@@ -70,19 +73,28 @@ def _targets(largest: int) -> list[int]:
     return targets
 
 
-def _worth(files: Sequence[DataFile], target: int, min_files: int, now: datetime) -> list[Partition]:
+def _worth(files: Sequence[DataFile], target: int, min_files: int, settled: frozenset[Partition]) -> list[Partition]:
     """Return the partitions that hold enough files of the size that is merged into files of `target` bytes."""
     low = target // 2 // _STEP if target > 2 * _SMALLEST_BYTES else 0
 
-    def enough(its_files: Sequence[DataFile]) -> bool:
+    def enough(partition: Partition, its_files: Sequence[DataFile]) -> bool:
         of_this_size = sum(low < file.size <= target // 2 for file in its_files)
-        return of_this_size >= (MERGE_FROM if _settled(its_files, now) else min_files)
+        return of_this_size >= (MERGE_FROM if partition in settled else min_files)
 
+    return [partition for partition, its_files in sorted(_by_partition(files).items()) if enough(partition, its_files)]
+
+
+def _settled(files: Sequence[DataFile], now: datetime) -> frozenset[Partition]:
+    """Return the partitions that got no file for long."""
+    return frozenset(
+        partition
+        for partition, its_files in _by_partition(files).items()
+        if all(file.modified is not None and now - file.modified > _SETTLED for file in its_files)
+    )
+
+
+def _by_partition(files: Iterable[DataFile]) -> dict[Partition, list[DataFile]]:
     partitions: dict[Partition, list[DataFile]] = defaultdict(list)
     for file in files:
         partitions[tuple(sorted(file.partition.items()))].append(file)
-    return [partition for partition, its_files in sorted(partitions.items()) if enough(its_files)]
-
-
-def _settled(files: Sequence[DataFile], now: datetime) -> bool:
-    return all(file.modified is not None and now - file.modified > _SETTLED for file in files)
+    return partitions

@@ -62,3 +62,14 @@ def test_a_machine_that_becomes_slower_does_not_fail_the_soak(benchmark_module, 
         for part in range(101)
     ]
     assert soak.is_flat("time", samples, "yardsticks", "", soak.TIME_SLOPE) is holds
+
+
+@pytest.mark.parametrize(("more", "holds"), [(0, True), (20, True), (100, False)])
+def test_files_that_become_more_fail_the_soak(benchmark_module, more, holds):
+    """A hundred data files that are twice as many an hour later fail it; a few more, as days come, do not."""
+    soak = benchmark_module("soak")
+    files = [
+        soak.Files(at=part * HOUR / 100, tables={"bronze": 40, "silver": 60 + more * part // 100}, stored=0, log=0)
+        for part in range(101)
+    ]
+    assert soak.is_flat("data files", files, "named", "", soak.FILES_SLOPE) is holds

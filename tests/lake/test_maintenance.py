@@ -146,15 +146,27 @@ def test_only_the_day_that_has_many_files_is_merged(lab):
     assert other_day < {file.path for file in lab.open("silver").files()}
 
 
-def test_a_day_that_got_no_file_since_yesterday_is_merged_once(lab):
+def test_a_day_that_got_no_file_for_long_is_merged_once(lab):
     """Two files of a settled day are worth a merge; when that is done there is nothing left to do."""
-    silver, tomorrow = lab.open("silver"), datetime.now(tz=UTC) + timedelta(days=1, minutes=1)
+    silver, later = lab.open("silver"), datetime.now(tz=UTC) + timedelta(minutes=11)
     assert not is_worth_it(silver, min_files=MERGE_FROM_BESIDE_REFRESH)
-    assert is_worth_it(silver, min_files=MERGE_FROM_BESIDE_REFRESH, now=tomorrow)
-    merging = merge_files(silver, min_files=MERGE_FROM_BESIDE_REFRESH, now=tomorrow)
+    assert is_worth_it(silver, min_files=MERGE_FROM_BESIDE_REFRESH, now=later)
+    merging = merge_files(silver, min_files=MERGE_FROM_BESIDE_REFRESH, now=later)
     assert list(merging) == [{"event_date": "2026-03-01"}]
     assert len(silver.files()) == 1
-    assert not is_worth_it(silver, min_files=MERGE_FROM, now=tomorrow + timedelta(days=2))
+    assert not is_worth_it(silver, min_files=MERGE_FROM, now=later + timedelta(days=2))
+
+
+def test_a_settled_partition_is_merged_through_all_sizes_at_once(make_lab):
+    """What merging small files makes is merged with the larger ones that lie there, though that file is new."""
+    lab, chance = make_lab(), random.Random(1)  # noqa: S311 (made-up bytes)
+    for count in (20_000, 9_000, 9_000, 9_000):
+        lab.bronze(chance.randbytes(count))
+    bronze = lab.open("bronze")
+    later = datetime.now(tz=UTC) + timedelta(minutes=11)
+    merges = list(merge_files(bronze, min_files=MERGE_FROM_BESIDE_REFRESH, now=later))
+    assert len(merges) == 2
+    assert len(bronze.files()) == 1
 
 
 def test_a_row_is_rewritten_a_few_times_only(make_lab):
