@@ -66,6 +66,17 @@ def topic_factory(broker):
     return create
 
 
+@pytest.hookimpl(tryfirst=True)  # before tests are selected by their marks
+def pytest_collection_modifyitems(items):
+    """Give tests that start Spark what all of them need."""
+    for item in items:
+        if item.get_closest_marker("spark"):
+            item.add_marker(pytest.mark.long)
+            item.add_marker(pytest.mark.timeout(600))  # on a new machine Spark brings its packages first
+            # PySpark leaves its own to be closed by Python.
+            item.add_marker(pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"))
+
+
 @pytest.fixture(scope="session")
 def spark_settings():
     """Settings of engine `spark` on two cores of this machine."""

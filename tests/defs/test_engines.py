@@ -31,8 +31,7 @@ def engine_of(lab, table: str) -> str:
 
 
 @pytest.mark.broker
-@pytest.mark.timeout(600)  # it starts Spark, and on a new machine brings its packages
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # PySpark leaves its own to be closed by Python
+@pytest.mark.spark
 def test_a_run_chooses_its_engine(lab, interaction, spark_settings):
     """A run whose config names another engine is done by that one; its tables verify, and the next run goes on."""
     lab.settings = load_settings(

@@ -13,13 +13,7 @@ from streaming_assets.errors import ConcurrentWrite
 from streaming_assets.layers.bronze import plan_ingest
 from streaming_assets.settings import load_settings
 
-pytestmark = [
-    pytest.mark.broker,
-    pytest.mark.timeout(600),  # the first one starts Spark, and on a new machine brings its packages
-    pytest.mark.filterwarnings(
-        "ignore:unclosed <socket:ResourceWarning"
-    ),  # PySpark leaves its own to be closed by Python
-]
+pytestmark = [pytest.mark.broker, pytest.mark.spark]
 
 
 def event(number: int) -> bytes:

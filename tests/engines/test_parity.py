@@ -15,13 +15,7 @@ from streaming_assets.kafka.connection import MAX_MESSAGE_BYTES
 from streaming_assets.lake import layout
 from streaming_assets.settings import load_settings
 
-pytestmark = [
-    pytest.mark.broker,
-    pytest.mark.timeout(600),  # the first one starts Spark, and on a new machine brings its packages
-    pytest.mark.filterwarnings(
-        "ignore:unclosed <socket:ResourceWarning"
-    ),  # PySpark leaves its own to be closed by Python
-]
+pytestmark = [pytest.mark.broker, pytest.mark.spark]
 
 ENGINES = ("embedded", "spark")
 KEY = "a key for tests"

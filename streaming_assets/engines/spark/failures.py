@@ -12,6 +12,7 @@ from pyspark.errors import (
     DateTimeException,
     NumberFormatException,
     PySparkException,
+    PythonException,
     SparkRuntimeException,
 )
 
@@ -33,6 +34,7 @@ DEFINITION_ERRORS = (AnalysisException,)
 
 NULL_IN_REQUIRED = "DELTA_NOT_NULL_CONSTRAINT_VIOLATED"
 
+_TRACEBACK = "Traceback (most recent call last):"
 _CONFLICT = ("DELTA_CONCURRENT", "Concurrent")
 
 
@@ -77,5 +79,12 @@ def refusing_conflicts(table: LakeTable) -> Iterator[None]:
 
 
 def first_line(error: Exception) -> str:
-    """Return what an error says first; Spark's go on with the query and the JVM's stack."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    """Return what an error says in one line; Spark's go on with the query and the JVM's stack.
+
+    Of what a Python worker raised, that is the line behind the traceback.
+    """
+    text = str(error)
+    if isinstance(error, PythonException):
+        text = "\n".join(line for line in text.rpartition(_TRACEBACK)[2].splitlines() if line[:1].strip())
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

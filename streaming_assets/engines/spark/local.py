@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 
 from filelock import FileLock
@@ -28,6 +29,7 @@ PROPERTIES: Mapping[str, str] = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.memory": "2g",
+    "spark.driver.defaultJavaOptions": "-XX:+UseParallelGC",  # of a batch, throughput counts and not each pause
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|jaas|pseudonym",
@@ -56,6 +58,9 @@ def _start(settings: Settings, needed: Mapping[str, str]) -> None:
     """Start Spark, which writes what it has to say to a file: it is for whoever looks for a cause."""
     conf = SparkConf().setMaster(settings.spark_master).setAppName("streaming_assets")
     conf.setAll([*{**PROPERTIES, **needed, **settings.spark_config}.items()])
+    if settings.spark_master.startswith("local"):
+        # The workers run on this machine, and need what this process has; `python3` on the path may be another one.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     settings.home.mkdir(parents=True, exist_ok=True)
     # Spark's resolver takes files that another process has not written to their end.
     cache_folder().mkdir(parents=True, exist_ok=True)

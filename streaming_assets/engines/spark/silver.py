@@ -7,12 +7,13 @@ The steps are those of the embedded engine (`engines/embedded/silver.py`), over 
 | `decided` | a record of the slice | the event's fields, `CARRIED`, and why it does not fit, if it does not |
 | `refined` | an event | Silver's but `event_date` |
 | `misfits` | a record that does not fit | coordinates, `batch`, `reason`, `field`, `detail` |
-| `new` | a row of `refined` whose event is not in Silver yet | Silver's |
+| `repeats` | a row of `refined` whose event is in Silver, or came before | coordinates |
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -72,15 +73,16 @@ class SparkRefiner:
     def _refine(self, part: Slice, bronze: LakeTable, silver: LakeTable, quarantine: LakeTable) -> Refined:
         raw = read_table(self.session, bronze).where(f"batch > {part.after} AND batch <= {part.upto}")
         with kept(self._decide(raw)) as decided:
-            records = decided.count()
             transformed = transform(self.session, self.source, decided)
+            records, quarantined = decided.count(), transformed.misfits.count()
             refined, misfits = self._without_stored(transformed, part, quarantine)
-            quarantined = transformed.misfits.count()
             if quarantined:
                 self._commit_misfits(misfits, raw, part, quarantine)
             counts: dict[str, Any] = {"records": records, "quarantined": quarantined}
             metadata = {**counts, QUARANTINED_UPTO: quarantine.batch}
-            write(self._new(refined, silver, transformed.found), silver, batch=part.upto, metadata=metadata)
+            with self._repeats(refined, silver, transformed.found) as repeats:
+                new = self._new(refined, repeats, transformed.found)
+                write(new, silver, batch=part.upto, metadata=metadata)
         rows = sum(file.records for file in silver.files(newer_than=part.after))
         return Refined(batch=part.upto, **counts, silver=rows, duplicates=records - quarantined - rows)
 
@@ -115,20 +117,32 @@ class SparkRefiner:
         else:  # the definition changed after a crash, and more records do not fit than before
             quarantine.complete(rows.toArrow().cast(QUARANTINE), metadata=metadata)
 
-    def _new(self, refined: DataFrame, silver: LakeTable, found: Any) -> DataFrame:
-        """Return the rows whose event is not in Silver, and of each event the first one."""
-        rows = refined.withColumn("_sa_has_id", sf.expr(_HAS_ID))
-        order = ", ".join(["batch", *map(name, _PLACE)])
-        turn = f"row_number() OVER (PARTITION BY event_id, event_time, _sa_has_id ORDER BY {order})"
-        rows = rows.withColumn("_sa_turn", sf.expr(turn)).where("_sa_turn = 1 OR NOT _sa_has_id")
+    @contextmanager
+    def _repeats(self, refined: DataFrame, silver: LakeTable, found: Any) -> Iterator[DataFrame | None]:
+        """Find the rows whose event is in Silver, or came before in the slice; tell their coordinates.
+
+        Which events repeat is found from their ids and times alone, so that whole rows are not moved for it.
+        """
+        events = refined.where(_HAS_ID).selectExpr(*_EVENT, "false AS stored")
         stored = self._stored(silver, found)
-        if stored is not None:
-            rows = rows.join(stored, [*_EVENT, "_sa_has_id"], "left_anti")
+        seen = events if stored is None else events.unionByName(stored)
+        several = seen.groupBy(*_EVENT).agg(sf.count("*").alias("times"), sf.bool_or("stored").alias("stored"))
+        with kept(several.where("times > 1").drop("times")) as repeated:
+            if repeated.isEmpty():
+                yield None
+                return
+            order = ", ".join(["batch", *map(name, _PLACE)])
+            turn = f"row_number() OVER (PARTITION BY event_id, event_time ORDER BY {order})"
+            rows = refined.where(_HAS_ID).select(*_EVENT, "batch", *_PLACE).join(repeated, _EVENT)
+            yield rows.withColumn("turn", sf.expr(turn)).where("stored OR turn > 1").select(*_PLACE)
+
+    def _new(self, refined: DataFrame, repeats: DataFrame | None, found: Any) -> DataFrame:
+        """Return the rows for Silver."""
+        rows = refined if repeats is None else refined.join(repeats, _PLACE, "left_anti")
         rows = rows.withColumn("event_date", sf.expr("CAST(event_time AS DATE)"))
         rows = rows.selectExpr(*casts(silver_schema(self.source)))
-        if len(found["days"]) > 1:  # or every task would write a file for each day
-            rows = rows.hint("rebalance", "event_date")
-        return rows.sortWithinPartitions("event_time")
+        # One day's rows stay in the order of Kafka, which is about that of event time.
+        return rows if len(found["days"]) == 1 else rows.hint("rebalance", "event_date")
 
     def _stored(self, silver: LakeTable, found: Any) -> DataFrame | None:
         """Return the events of Silver with a time that a new one may have, too; None if there are none."""
@@ -138,4 +152,4 @@ class SparkRefiner:
         # As text: early times that go through Java's calendar come out as other ones.
         times = f"event_time BETWEEN {timestamp(found['low'])} AND {timestamp(found['high'])}"
         rows = read_table(self.session, silver).where(f"event_date IN ({days}) AND {times} AND {_HAS_ID}")
-        return rows.selectExpr(*_EVENT, "true AS _sa_has_id")
+        return rows.selectExpr(*_EVENT, "true AS stored")

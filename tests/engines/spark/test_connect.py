@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("pyspark", reason="engine `spark` is not installed: pyspark is missing")
 
-pytestmark = [pytest.mark.broker, pytest.mark.long, pytest.mark.usefixtures("spark_settings")]
+pytestmark = [pytest.mark.broker, pytest.mark.spark, pytest.mark.usefixtures("spark_settings")]
 
 _FILE = Path(__file__).parents[2] / "support" / "connect_server.py"
 _SPEC = importlib.util.spec_from_file_location("connect_server", _FILE)
