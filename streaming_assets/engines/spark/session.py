@@ -10,6 +10,7 @@ import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from streaming_assets.engines.spark.failures import first_line
@@ -27,6 +28,9 @@ _NEEDED = {
 }
 """Properties that rows depend on; they are set in every session."""
 
+_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
+"""Where PySpark writes the stack of each query that fails to standard error, also of those that are expected to."""
+
 _PORT = 15002
 """Port of a Spark Connect server whose address names none."""
 
@@ -39,6 +43,8 @@ def open_session(settings: Settings) -> SparkSession:
     Raises:
         EngineError: It can't be had.
     """
+    for logger in _LOGGERS:
+        PySparkLogger.getLogger(logger).disabled = True
     try:
         session = _remote(settings.spark_remote) if settings.spark_remote else _local(settings)
         for name, value in _NEEDED.items():
