@@ -30,14 +30,19 @@ def transform(connection: duckdb.DuckDBPyConnection, source: EventSource, *, fai
     Raises:
         PluginError: The transform fails whatever the record, or gives another number of rows.
     """
-    evaluate = _by_function if source.silver.function is not None else _by_sql
+    evaluate(connection, source, failed_before=failed_before)
+    _refuse_nulls(connection, source, failed_before=failed_before)
+
+
+def evaluate(connection: duckdb.DuckDBPyConnection, source: EventSource, *, failed_before: bool) -> None:
+    """Transform as `transform`, but keep rows without a required value."""
+    how = _by_function if source.silver.function is not None else _by_sql
     try:
-        evaluate(connection, source, "events")
+        how(connection, source, "events")
     except DEFINITION_ERRORS as error:
         raise broken_silver(source, first_line(error)) from error
     except _RECORD_ERRORS:
-        _isolate(connection, source, evaluate, failed_before=failed_before)
-    _refuse_nulls(connection, source, failed_before=failed_before)
+        _isolate(connection, source, how, failed_before=failed_before)
 
 
 class RecordFailure(Exception):

@@ -1,11 +1,14 @@
 """The plugin's Silver transform on Spark. A record it fails on goes to quarantine; the batch goes on.
 
-SQL runs as Spark's own. Where a row makes it fail, Spark ends the whole job and does not say which row it was; the
-rows are then halved until the failing ones are found. A function ran in the workers already (see `worker`).
+SQL runs as Spark's own. Where a row makes it fail, Spark ends the whole job and does not say which row it was. The
+workers then look for such rows as the embedded engine does, and whether what is left fails on Spark alone is found by
+halving, which takes some jobs for each row. A function ran in the workers already (see `worker`).
 """
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +18,12 @@ from pyspark.sql import functions as sf
 
 from streaming_assets.contract import EventSource
 from streaming_assets.engines.broken_plugin import ALL_FAIL, MOST_FAILURES, broken_silver
-from streaming_assets.engines.spark.columns import casts, literal, name
+from streaming_assets.engines.embedded.decide import MISFITS
+from streaming_assets.engines.spark.columns import casts, ddl, literal, name
 from streaming_assets.engines.spark.failures import DEFINITION_ERRORS, RECORD_ERRORS, first_line
+from streaming_assets.engines.spark.worker import BROKEN, Isolate, for_workers
 from streaming_assets.engines.sql import CARRIED, SPARK, silver_query
+from streaming_assets.errors import PluginError
 from streaming_assets.fitting import Reason
 from streaming_assets.lake.schemas import COORDINATES, silver_schema
 
@@ -49,6 +55,8 @@ def transform(session: SparkSession, source: EventSource, decided: DataFrame) ->
     Raises:
         PluginError: The transform fails whatever the record.
     """
+    if source.silver.function is not None:
+        _expect_sound(source, decided)
     places = [f"{CARRIED[each]} AS {name(each)}" for each in (*COORDINATES, "batch")]
     misfits = decided.where("_sa_reason IS NOT NULL").selectExpr(
         *places, "_sa_reason AS reason", "_sa_field AS field", "_sa_detail AS detail"
@@ -59,9 +67,8 @@ def transform(session: SparkSession, source: EventSource, decided: DataFrame) ->
         found = _look(source, refined)
     except RECORD_ERRORS:
         told = session.createDataFrame(_isolate(session, source, events))
-        of = told.selectExpr(*(f"{name(each)} AS {CARRIED[each]}" for each in COORDINATES))
         misfits = misfits.unionByName(told)
-        refined = _evaluated(session, source, events.join(of, _CARRIED_PLACE, "left_anti"))
+        refined = _evaluated(session, source, _without(events, told))
         found = _look(source, refined)
     return _refuse_nulls(source, refined, misfits, found)
 
@@ -104,12 +111,10 @@ def _refuse_nulls(source: EventSource, refined: DataFrame, misfits: DataFrame, f
     nulls = {each: found[f"null_{place}"] for place, each in _required(source) if found[f"null_{place}"]}
     for each, count in nulls.items():
         if count == found["rows"] >= ALL_FAIL:
-            raise broken_silver(source, f"the required column {each} is null for every record")
+            raise broken_silver(source, _null_for_every(each))
     if not nulls:
         return Transformed(refined, misfits, found)
-    cases = " ".join(
-        f"WHEN {name(each)} IS NULL THEN {literal(f'the required column {each} is null')}" for each in nulls
-    )
+    cases = " ".join(f"WHEN {name(each)} IS NULL THEN {literal(_null(each))}" for each in nulls)
     checked = refined.selectExpr("*", f"CASE {cases} END AS _sa_null")
     added = checked.where("_sa_null IS NOT NULL").selectExpr(
         *map(name, COORDINATES), "batch", f"'{Reason.SILVER_FAILED}' AS reason", "CAST(NULL AS STRING) AS field",
@@ -119,13 +124,15 @@ def _refuse_nulls(source: EventSource, refined: DataFrame, misfits: DataFrame, f
 
 
 def _isolate(session: SparkSession, source: EventSource, events: DataFrame) -> pa.Table:
-    """Find the records that the transform fails on, by halving; return them as misfits."""
+    """Find the records that the transform fails on; return them as misfits."""
+    told = events.mapInArrow(Isolate(for_workers(source)), ddl(MISFITS)).limit(MOST_FAILURES).toArrow().cast(MISFITS)
+    failed = told.to_pylist()
+    rest = _without(events, session.createDataFrame(told))
     key = f"xxhash64({', '.join(_CARRIED_PLACE)})"
-    failed: list[dict[str, object]] = []
     groups = [(0, 1)]
-    while groups:
+    while groups and len(failed) < MOST_FAILURES:
         group, of = groups.pop()
-        some = events.where(f"pmod({key}, {of}) = {group}")
+        some = rest.where(f"pmod({key}, {of}) = {group}")
         try:
             _evaluated(session, source, some).write.format("noop").mode("overwrite").save()
         except RECORD_ERRORS as error:
@@ -134,12 +141,53 @@ def _isolate(session: SparkSession, source: EventSource, events: DataFrame) -> p
                 groups += [(group, 2 * of), (group + of, 2 * of)]
                 continue
             place = {each: rows[0][CARRIED[each]] for each in (*COORDINATES, "batch")}
-            why = {"reason": Reason.SILVER_FAILED.value, "field": None, "detail": first_line(error)}
-            failed.append({**place, **why})
-            if len(failed) == MOST_FAILURES:
-                raise broken_silver(
-                    source, f"{len(failed):,} records failed, the last with: {first_line(error)}"
-                ) from error
-    if len(failed) == events.count() >= ALL_FAIL and len({each["detail"] for each in failed}) == 1:
-        raise broken_silver(source, str(failed[0]["detail"]))
-    return pa.Table.from_pylist(failed)
+            failed.append({**place, "reason": Reason.SILVER_FAILED.value, "field": None, "detail": first_line(error)})
+    _expect_no_pattern(source, Counter(each["detail"] for each in failed), events.count())
+    return pa.Table.from_pylist(failed, schema=MISFITS)
+
+
+def _without(events: DataFrame, misfits: DataFrame) -> DataFrame:
+    places = misfits.selectExpr(*(f"{name(each)} AS {CARRIED[each]}" for each in COORDINATES))
+    return events.join(places, _CARRIED_PLACE, "left_anti")
+
+
+def _expect_no_pattern(source: EventSource, failures: Counter[str], events: int) -> None:
+    """Refuse a transform that fails on so many of the events, or on all in the same way, that it must be broken."""
+    if failures.total() >= MOST_FAILURES:
+        raise broken_silver(source, f"{MOST_FAILURES:,} records failed, the last with: {[*failures][-1]}")
+    if failures.total() == events >= ALL_FAIL and len(failures) == 1:
+        raise broken_silver(source, *failures)
+
+
+def _expect_sound(source: EventSource, decided: DataFrame) -> None:
+    """Refuse a function that fails whatever the record: a worker sees too few of them to tell.
+
+    Raises:
+        PluginError: It does, or does not give one row for each event.
+    """
+    rows = decided.where(f"coalesce(_sa_reason, '{BROKEN}') IN ('{BROKEN}', '{Reason.SILVER_FAILED}')")
+    # In this order, so that what can't be done without is not cut off: those that fit, and BROKEN.
+    some = rows.groupBy("_sa_reason", "_sa_detail").count().orderBy("_sa_reason").limit(2 * MOST_FAILURES).toArrow()
+    failures: Counter[str] = Counter()
+    left = 0
+    for reason, detail, count in zip(*some.to_pydict().values(), strict=True):
+        if reason == BROKEN:
+            raise PluginError(**json.loads(detail))
+        left += count
+        if reason is not None:
+            failures[detail] += count
+    nulls = [(each, failures.pop(_null(each), 0)) for _, each in _required(source)]
+    _expect_no_pattern(source, failures, left)
+    left -= failures.total()
+    for each, count in nulls:
+        if count == left >= ALL_FAIL:
+            raise broken_silver(source, _null_for_every(each))
+        left -= count
+
+
+def _null(column: str) -> str:
+    return f"the required column {column} is null"
+
+
+def _null_for_every(column: str) -> str:
+    return f"{_null(column)} for every record"

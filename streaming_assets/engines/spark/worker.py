@@ -6,18 +6,21 @@ record can fit on one engine and not on the other. It is told all it needs by va
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 import duckdb
 import pyarrow as pa
 
 from streaming_assets.contract import EventSource, Producer
-from streaming_assets.engines.embedded.decide import accepted_schema, decide_rows
+from streaming_assets.engines.embedded.decide import MISFITS, accepted_schema, decide_rows
 from streaming_assets.engines.embedded.duck import event_columns, fetch, name, set_pseudonym_key
 from streaming_assets.engines.embedded.native import NativeCheck, parsed_query
-from streaming_assets.engines.embedded.transform import transform
+from streaming_assets.engines.embedded.transform import evaluate, transform
 from streaming_assets.engines.sql import CARRIED
+from streaming_assets.errors import PluginError
 from streaming_assets.fitting import Fitter
 from streaming_assets.lake.schemas import COORDINATES, MISFIT, silver_schema
 
@@ -29,6 +32,9 @@ _LARGEST = 16 * 2**10
 
 WHY = {each.name: f"_sa_{each.name}" for each in MISFIT}
 """The columns that tell why a record does not fit, and their names beside those of an event."""
+
+BROKEN = "broken"
+"""In place of a reason: the Silver function itself is broken. `_sa_detail` has the parts of the error, as JSON."""
 
 _ORIGIN = (*COORDINATES, "batch")
 
@@ -72,9 +78,7 @@ class Decide:
         Args:
             batches: Records: `topic`, `partition`, `offset`, `batch`, `seen_at`, `value`.
         """
-        config: dict[str, str | bool | int | float | list[str]] = {"memory_limit": _MEMORY, "threads": 1}
-        with duckdb.connect(config=config) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
+        with _connection() as connection:
             set_pseudonym_key(connection, self.pseudonym_key)
             for batch in batches:
                 yield from self._decide(connection, pa.Table.from_batches([batch])).to_batches()
@@ -110,7 +114,10 @@ class Decide:
     def _fitting(self, connection: duckdb.DuckDBPyConnection) -> pa.Table:
         if self.source.silver.function is None:
             return fetch(connection, "SELECT * FROM events")
-        transform(connection, self.source, failed_before=True)  # what a batch shows proves nothing of the plugin
+        try:
+            transform(connection, self.source, failed_before=True)  # what a batch shows proves nothing of the plugin
+        except PluginError as error:
+            return pa.table({WHY["reason"]: [BROKEN], WHY["detail"]: [json.dumps(error.__dict__)]})
         rows = fetch(connection, "SELECT * FROM refined")
         return rows.rename_columns([CARRIED[each] if each in _ORIGIN else each for each in rows.column_names])
 
@@ -128,3 +135,32 @@ class Decide:
 def _misfits(connection: duckdb.DuckDBPyConnection) -> pa.Table:
     misfits = fetch(connection, "SELECT * FROM misfits")
     return misfits.rename_columns([CARRIED.get(each) or WHY[each] for each in misfits.column_names])
+
+
+@dataclass(frozen=True)
+class Isolate:
+    """Finds the events that Silver SQL fails on, as the embedded engine does; see `DataFrame.mapInArrow`."""
+
+    source: EventSource
+    """The source, as `for_workers` gives it."""
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield which events of each batch fail and why, with the columns of `decide.MISFITS`.
+
+        Args:
+            batches: Events, as `decided_schema` without why.
+        """
+        with _connection() as connection:
+            for batch in batches:
+                connection.register("events", pa.Table.from_batches([batch]))
+                connection.register("misfits", MISFITS.empty_table())
+                with suppress(PluginError):  # SQL that Spark alone can run; it finds its failures itself
+                    evaluate(connection, self.source, failed_before=True)
+                yield from fetch(connection, "SELECT * FROM misfits").cast(MISFITS).to_batches()
+
+
+@contextmanager
+def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(config={"memory_limit": _MEMORY, "threads": 1}) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
