@@ -1,4 +1,4 @@
-"""A lake whose Bronze is written by hand, and its fixtures: the embedded engine refines it without a broker."""
+"""A lake whose Bronze is written by hand, and its fixtures: an engine refines it without a broker."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from deltalake import write_deltalake
 
 from streaming_assets.contract import EventSchema, EventSource, Field, GoldTable, ScalarType, SilverTable, Topic
-from streaming_assets.engines.embedded import EmbeddedEngine
+from streaming_assets.engines.factory import make_engine
 from streaming_assets.engines.protocol import Aggregated, Refined, Replayed, Selection
 from streaming_assets.lake import layout
 from streaming_assets.lake.layout import TableId
@@ -75,7 +75,7 @@ class Lab:
         self.source = source
         self.settings = load_settings(**{"home": home, "pseudonym_key": KEY, "threads": 1, **settings})
         self.lake = self.settings.lake_path
-        self.engine = EmbeddedEngine(self.settings, None)
+        self.engine = make_engine(self.settings, None)
         self._next: dict[int, int] = {}
 
     def bronze(self, *records: Record | bytes | Mapping[str, Any] | None) -> int:
