@@ -69,7 +69,7 @@ def cast_problem(value: exp.Expr, target: exp.DataType, proven: Proof = unproven
 
 def _text_problem(source: exp.DataType) -> str | None:
     if source.this in _NUMBERS - _INTEGERS:
-        return "no cast of a fractional number to text: the engines write it differently"
+        return "cast(round(…) AS BIGINT): the engines write a fractional number differently as text"
     if source.this in _TIMES - {exp.DataType.Type.DATE}:
         return "date_format(t, 'yyyy-MM-dd HH:mm:ss'): the engines write a time differently"
     return None
@@ -114,7 +114,7 @@ def _mixed(node: exp.Binary) -> str | None:
 def _one_type(node: exp.Coalesce | exp.In) -> str | None:
     others = node.expressions
     if (_is_text(node.this) and any(map(_is_number, others))) or (_is_number(node.this) and any(map(_is_text, others))):
-        return "values of one type"
+        return "values of one type, of a number by string(…)"
     return None
 
 
@@ -131,7 +131,9 @@ def _pattern(node: exp.Expr) -> str | None:
     if not (isinstance(pattern, exp.Literal) and pattern.is_string):
         return "a pattern that is written out"
     problem = sql_pattern_problem(pattern.this)
-    return f"a pattern that Java and RE2 read alike; this one has {problem}" if problem else None
+    if problem is None:
+        return None
+    return f"a pattern that Java and RE2 read alike, of characters, [a-z], groups and {{1,9}}; this one has {problem}"
 
 
 def _extraction(node: exp.RegexpExtract) -> str | None:
@@ -147,7 +149,9 @@ def _extraction(node: exp.RegexpExtract) -> str | None:
 def _replacement(node: exp.RegexpReplace) -> str | None:
     text = node.args.get("replacement")
     plain = isinstance(text, exp.Literal) and not set(text.this) & set("$\\")
-    return _pattern(node) or (None if plain else "a replacement without group references: their signs differ")
+    return _pattern(node) or (
+        None if plain else "a replacement without group references, whose signs differ; or concat(…)"
+    )
 
 
 def _position(node: exp.Substring | exp.SplitPart) -> str | None:
@@ -197,7 +201,9 @@ def _lambda(node: exp.Lambda) -> str | None:
 
 def _window(node: exp.Window) -> str | None:
     distinct = node.this.find(exp.Distinct)
-    return "no DISTINCT inside a window function: Spark does not have it" if distinct else None
+    return (
+        "a JOIN with an inner query and its GROUP BY: Spark has no DISTINCT in a window function" if distinct else None
+    )
 
 
 _RULES: tuple[tuple[type | tuple[type, ...], Callable[..., str | None]], ...] = (
