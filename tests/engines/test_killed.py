@@ -92,7 +92,9 @@ class Relay:
         self.rounds += 1
 
     def refresh(self, engine: str) -> None:
-        self.line.ok("refresh", self.source.name, "--engine", engine)
+        process = self.line.start("refresh", self.source.name, "--engine", engine)
+        out, err = process.communicate(timeout=MOST_SECONDS)
+        assert process.returncode == 0, (engine, out, err)
 
     def kill(self, engine: str, at: str) -> None:
         """Publish, and refresh in a process that is killed at a fault point, or when a layer has a new data file."""
