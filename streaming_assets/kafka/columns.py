@@ -27,13 +27,18 @@ RECORD_SCHEMA = pa.schema(
 
 A producer can write any 64-bit number as `timestamp`; it is null where that is not a time of the years 1970 to 9999.
 `headers` is null without any. Where a name is not UTF-8, only that there are headers can be told: they are one entry
-without name and value."""
+without name and value. confluent-kafka gives none of them then; Spark's source, which has names as text alone, puts
+U+FFFD in place of what it can't read. So that both tell the same, a name with that character is unreadable, too."""
+
+REPLACED = "\ufffd"
+"""Unicode's character for what could not be read."""
 
 LATEST_MILLISECONDS = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z as a record's timestamp: neither SQL nor Python has a later year."""
 
-_Headers = Sequence[tuple[str | None, bytes | None]] | None
-_UNREADABLE: _Headers = [(None, None)]
+_Listed = Sequence[tuple[str | None, bytes | None]]
+_Headers = _Listed | None
+_UNREADABLE: _Listed = [(None, None)]
 _Integers = npt.NDArray[np.int64]
 
 
@@ -179,7 +184,7 @@ class Columns:
         if not self._any_headers:
             return pa.nulls(self.records, kind)
         rows = [
-            None if headers is None else [{"key": name, "value": value} for name, value in headers]
+            None if headers is None else [{"key": name, "value": value} for name, value in _readable(headers)]
             for headers in self._headers
         ]
         return pa.array(rows, kind)
@@ -200,6 +205,10 @@ def _headers(messages: Sequence[Message]) -> list[_Headers]:
         except (SystemError, UnicodeDecodeError):  # those before are in the list, `asked` goes on with the next
             headers.append(_UNREADABLE)
     return headers
+
+
+def _readable(headers: _Listed) -> _Listed:
+    return _UNREADABLE if any(name is not None and REPLACED in name for name, _ in headers) else headers
 
 
 def _timestamp_column(milliseconds: _Integers) -> pa.Array:

@@ -95,6 +95,9 @@ def engines(flow_factory, spark_settings):
     return make
 
 
+HEADER_NAMES = [["café".encode()], [b"caf\xe9"], [b"a", b"\xff", b"b"], [], ["caf\ufffd".encode()], [b""]]
+
+
 def publish(flow, values: Iterable[bytes | None]) -> None:
     """Publish values as they are, so that there may be none."""
     producer = KafkaProducer(flow.connection.client_config({"message.max.bytes": MAX_MESSAGE_BYTES}))
@@ -123,7 +126,7 @@ def check_equal(flows) -> None:
 
 
 @pytest.mark.parametrize("name", ["github_events", "user_interactions"])
-def test_all_tables_are_the_same(engines, github_data, name):
+def test_all_tables_are_the_same(engines, github_data, produce_with_headers, name):
     """Real and made events, nasty records, repeats and late events give the same rows of every table."""
     flows = engines(name)
     github = name == "github_events"
@@ -134,6 +137,7 @@ def test_all_tables_are_the_same(engines, github_data, name):
 
     for values in rounds:
         publish(flows["embedded"], values)
+        produce_with_headers(flows["embedded"].connection, flows["embedded"].source.topic, HEADER_NAMES)
         for flow in flows.values():
             flow.refresh()
         check_equal(flows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import confluent_kafka
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import (
@@ -235,6 +237,33 @@ def _slow_proxy(bootstrap_servers: str, *, seconds: float, size: int) -> Iterato
                 thread.join(10)
             for each in opened:
                 each.close()
+
+
+def _produce_with_headers(broker: Connection, topic: Topic, names: Iterable[Iterable[bytes]]) -> None:
+    """Write records with headers of these names and the value "1", by librdkafka itself: Python's names are text."""
+    (path,) = Path(confluent_kafka.__file__).parents[1].glob("confluent_kafka.libs/librdkafka*.so*")
+    library, reason = ctypes.CDLL(str(path)), ctypes.create_string_buffer(512)
+    for name in ("conf_new", "new"):
+        getattr(library, f"rd_kafka_{name}").restype = ctypes.c_void_p
+    config = ctypes.c_void_p(library.rd_kafka_conf_new())
+    servers = broker.bootstrap_servers.encode()
+    assert library.rd_kafka_conf_set(config, b"bootstrap.servers", servers, reason, ctypes.c_size_t(512)) == 0
+    producer = ctypes.c_void_p(library.rd_kafka_new(0, config, reason, ctypes.c_size_t(512)))
+    end, in_topic, in_partition, copy_value, flags, header = 0, 1, 3, 4, 7, 9  # rd_kafka_vtype_t of rdkafka.h
+    for number, mine in enumerate(names):
+        value, one = b"%d" % number, (b"1", ctypes.c_ssize_t(1))
+        arguments = [in_topic, topic.name.encode(), in_partition, 0, flags, 2]  # RD_KAFKA_MSG_F_COPY
+        arguments += [copy_value, value, ctypes.c_size_t(len(value))]
+        arguments += [part for name in mine for part in (header, name, *one)]
+        assert library.rd_kafka_producev(producer, *arguments, end) == 0
+    assert library.rd_kafka_flush(producer, 30_000) == 0
+    library.rd_kafka_destroy(producer)
+
+
+@pytest.fixture
+def produce_with_headers():
+    """Writes records whose headers have names of any bytes: `produce_with_headers(broker, topic, names)`."""
+    return _produce_with_headers
 
 
 @pytest.fixture

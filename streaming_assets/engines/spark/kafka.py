@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame, SparkSession
 
 from streaming_assets.errors import Fault, SettingsError
-from streaming_assets.kafka.columns import LATEST_MILLISECONDS
+from streaming_assets.kafka.columns import LATEST_MILLISECONDS, REPLACED
 from streaming_assets.kafka.connection import MAX_MESSAGE_BYTES, Connection
 
 _SAME = {
@@ -37,6 +37,13 @@ _MODULES = {
     "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
     "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
 }
+_HEADERS = f"""
+    CASE WHEN exists(headers, header -> contains(header.key, '{REPLACED}'))
+         THEN array(named_struct('key', CAST(NULL AS STRING), 'value', CAST(NULL AS BINARY))) ELSE headers
+    END AS headers
+"""
+"""A name that is not UTF-8 comes with U+FFFD in it; see `kafka.columns.RECORD_SCHEMA`."""
+
 _RECORDS_PER_TASK = 250_000
 """A task of Spark reads about so many records: partitions with more to read are cut."""
 
@@ -83,7 +90,7 @@ def read_records(session: SparkSession, connection: Connection, some: Offsets, c
     return records.selectExpr(
         "value",
         "key",
-        "headers",
+        _HEADERS,
         "topic",
         "partition",
         "offset",
