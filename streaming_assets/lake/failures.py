@@ -16,6 +16,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from streaming_assets.errors import ConcurrentWrite, FileDamaged, StorageRefused, TableError, VersionVacuumed
 from streaming_assets.lake.damage import damage
+from streaming_assets.lake.features import refused_features
 from streaming_assets.lake.layout import TableId
 from streaming_assets.lake.remedies import rebuild_hint, refresh_command
 
@@ -58,6 +59,9 @@ def _explained(table: TableId, path: Path, error: Exception) -> TableError | Con
     damaged = damage(table, path)
     if damaged is not None:
         return damaged
+    features = refused_features(table, path, str(error))
+    if features is not None:
+        return features
     if isinstance(error, CommitFailedError):
         return ConcurrentWrite(
             f"Another writer committed to table {table.name} first.",

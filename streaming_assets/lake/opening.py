@@ -16,14 +16,13 @@ from streaming_assets.errors import TableError, VersionVacuumed
 from streaming_assets.lake.columns import other_columns, wrong_columns
 from streaming_assets.lake.definition import present_definition
 from streaming_assets.lake.failures import table_errors
+from streaming_assets.lake.features import expect_readable
 from streaming_assets.lake.layout import TableId
 from streaming_assets.lake.schemas import PARTITIONING, STATISTICS, schema_of, statistics
 from streaming_assets.lake.tables import LakeTable
 
 _CHECKPOINT_INTERVAL = 10
 """Commits from one checkpoint to the next: whoever opens the table reads the entries after it one by one."""
-
-_UNREADABLE_FEATURES = frozenset({"deletionVectors", "columnMapping"})
 
 Result = TypeVar("Result")
 
@@ -42,7 +41,7 @@ def open_table(table: TableId, lake: Path) -> LakeTable | None:
             opened = LakeTable(table, path, DeltaTable(str(path)))
     except TableNotFoundError:
         return None
-    _check_features(opened)
+    expect_readable(table, path, opened._delta)  # noqa: SLF001 - no one else needs the handle
     return opened
 
 
@@ -130,15 +129,3 @@ def _create(table: TableId, lake: Path, schema: pa.Schema, description: str) -> 
     created = LakeTable(table, path, delta)
     created.expect_ours()
     return created
-
-
-def _check_features(opened: LakeTable) -> None:
-    features = set(opened._delta.protocol().reader_features or ()) & _UNREADABLE_FEATURES  # noqa: SLF001
-    if features:
-        raise TableError(
-            f"Table {opened.id.name} uses table features that this engine can't read.",
-            found=", ".join(sorted(features)),
-            expected="a table without them",
-            meaning="nothing was read or written",
-            remedy="drop the feature (`ALTER TABLE … DROP FEATURE …`) or use the engine that wrote the table",
-        )

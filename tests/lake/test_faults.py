@@ -688,7 +688,7 @@ def test_changed_columns_are_told(lab, table, change):
 
 
 @pytest.mark.parametrize("table", ["bronze", "gold/per_user"])
-@pytest.mark.parametrize("feature", ["deletionVectors", "columnMapping"])
+@pytest.mark.parametrize("feature", ["deletionVectors", "typeWidening"])
 def test_features_that_change_how_files_are_read_are_refused(lab, table, feature):
     """A table whose files can't be read as they lie stops the refresh; with the feature dropped, it goes on."""
     version = int(newest(lab, table).stem) + 1
