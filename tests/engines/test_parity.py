@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from confluent_kafka import Producer as KafkaProducer
+from deltalake import DeltaTable
 
 from streaming_assets.kafka.connection import MAX_MESSAGE_BYTES
 from streaming_assets.lake import layout
@@ -114,14 +115,21 @@ def content(flow, table: str) -> list[str]:
     return sorted(map(repr, rows))
 
 
+def demands(flow, table: str) -> tuple[object, object]:
+    """Return which features a table asks of its readers and writers, and its properties, which could turn some on."""
+    delta = DeltaTable(flow.path(table))
+    return delta.protocol(), delta.metadata().configuration
+
+
 def check_equal(flows) -> None:
-    """Check that the tables of all engines hold the same rows, and that every engine's tables verify."""
+    """Check that all engines' tables hold the same rows, ask the same of their readers, and verify."""
     first, *others = flows.values()
     tables = [table.name.partition(".")[2].replace(".", "/") for table in layout.tables_of(first.source)]
     for other in others:
         for table in tables:
             assert content(other, table) == content(first, table), table
             assert content(first, table), table
+            assert demands(other, table) == demands(first, table)
         assert other.faults() == []
 
 
