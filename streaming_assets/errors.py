@@ -6,7 +6,7 @@ person sees it without a stack trace; a program finds the same parts as attribut
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -61,6 +61,24 @@ def _rebuild(kind: type[StreamingAssetsError], state: dict[str, object]) -> Stre
     Exception.__init__(error, state["summary"])
     error.__dict__.update(state)
     return error
+
+
+PARTS = ("summary", "found", "expected", "meaning", "remedy")
+"""What an error is made of."""
+
+
+def told(error: StreamingAssetsError) -> dict[str, str | None]:
+    """Return an error as plain values, for another process: its kind, and its parts by their names."""
+    return {"kind": type(error).__name__, **{part: getattr(error, part) for part in PARTS}}
+
+
+def restored(plain: Mapping[str, str | None]) -> StreamingAssetsError:
+    """Return the error that another process told, of its kind unless that is made of more than parts."""
+    named = globals().get(str(plain["kind"]))
+    kind = named if isinstance(named, type) and issubclass(named, StreamingAssetsError) else StreamingAssetsError
+    if kind in {SettingsError, InvalidDefinition}:  # their faults are in the text of what was found
+        kind = StreamingAssetsError
+    return kind(str(plain["summary"]), **{part: plain[part] for part in PARTS[1:]})
 
 
 # Fix the configuration, then try again.
@@ -158,6 +176,41 @@ class EngineError(StreamingAssetsError):
 
 class MaintenanceEnded(StreamingAssetsError):
     """The process that maintains tables ended before it was done; nothing was harmed."""
+
+
+# A job in a Databricks workspace did not do its work; what it committed stays, and the next one goes on after it.
+
+
+class JobError(StreamingAssetsError):
+    """A job in a Databricks workspace did not do its work; the kinds say why."""
+
+
+class WorkspaceRefused(JobError):
+    """The workspace can't be reached, does not know who asks, or does not let them do what is asked."""
+
+
+class VolumeMissing(JobError):
+    """The volume of the tables does not exist, or can't be seen by who asks."""
+
+
+class ComputeUnavailable(JobError):
+    """The compute of a job did not start, or was lost."""
+
+
+class QuotaExceeded(JobError):
+    """The workspace, or the cloud below it, takes no more jobs, requests or machines at the moment."""
+
+
+class JobTimedOut(JobError):
+    """A job took longer than it may, and was ended."""
+
+
+class JobCancelled(JobError):
+    """Somebody ended a job in the workspace."""
+
+
+class JobFailed(JobError):
+    """A job ended with an error that is none of ours, or without a word."""
 
 
 # Somebody else is at work; nothing was written twice. Try again later.

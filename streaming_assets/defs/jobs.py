@@ -5,15 +5,14 @@
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from streaming_assets.contract import EventSource
-from streaming_assets.defs.failures import explained
 from streaming_assets.defs.full_checks import full_check_keys
 from streaming_assets.defs.resources import Runtime
-from streaming_assets.defs.translator import SOURCE_TAG, Translator, table_key
+from streaming_assets.defs.running import run_op
+from streaming_assets.defs.steps import Step
+from streaming_assets.defs.translator import SOURCE_TAG, Translator
 from streaming_assets.errors import StreamingAssetsError
 from streaming_assets.lake import layout
-from streaming_assets.lake.maintenance import MERGE_FROM, MERGE_FROM_BESIDE_REFRESH, Maintained, is_due
-from streaming_assets.lake.maintenance_process import maintain_apart
+from streaming_assets.lake.maintenance import MERGE_FROM, MERGE_FROM_BESIDE_REFRESH, is_due
 
 ACTIVE = [
     dg.DagsterRunStatus.NOT_STARTED,
@@ -55,8 +54,7 @@ def maintenance_job(translator: Translator) -> dg.JobDefinition:
         config_schema={"min_files": dg.Field(int, MERGE_FROM, description="Files of one size that are worth a merge.")},
     )
     def compact_and_vacuum(context: dg.OpExecutionContext, runtime: dg.ResourceParam[Runtime]) -> None:
-        with explained(context):
-            _maintain(context, source, runtime)
+        run_op(context, runtime, source, Step(kind="maintain", min_files=context.op_config["min_files"]))
 
     @dg.job(
         name=f"maintain_{source.name}",
@@ -100,33 +98,3 @@ def _is_due(translator: Translator) -> bool:
         return is_due(layout.tables_of(translator.source), translator.settings.lake_path)
     except StreamingAssetsError:
         return True  # the run tells what is wrong, and maintains the other tables
-
-
-def _maintain(context: dg.OpExecutionContext, source: EventSource, runtime: Runtime) -> None:
-    failed = []
-    for outcome in maintain_apart(layout.tables_of(source), runtime.settings, min_files=context.op_config["min_files"]):
-        if outcome.error is not None and outcome.postponed:
-            context.log.info("%s is left for the next time. %s", outcome.table.name, outcome.error)
-        elif outcome.error is not None:
-            context.log.error("%s: %s", outcome.table.name, outcome.error)
-            failed.append(outcome.error)
-        elif outcome.done is None:
-            context.log.info("%s does not exist yet.", outcome.table.name)
-        else:
-            _tell(context, outcome.done)
-    if failed:
-        raise failed[0]
-
-
-def _tell(context: dg.OpExecutionContext, done: Maintained) -> None:
-    context.log.info(
-        "%s: %d files became %d, %d files and %d log entries deleted.",
-        *(done.table.name, done.files_before, done.files_after, done.deleted, done.log_deleted),
-    )
-    if done.files_before != done.files_after or done.deleted > 0:
-        counts = {
-            "files_before": done.files_before,
-            "files_after": done.files_after,
-            "files_deleted": done.deleted,
-        }
-        context.log_event(dg.AssetObservation(table_key(done.table), description="maintenance", metadata=counts))

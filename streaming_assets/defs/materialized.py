@@ -14,6 +14,7 @@ from streaming_assets.defs.translator import table_key
 from streaming_assets.lake import layout
 from streaming_assets.lake.layout import TableId
 from streaming_assets.lake.opening import open_table
+from streaming_assets.lake.positions import read_position
 from streaming_assets.lake.schemas import IN_QUARANTINE
 from streaming_assets.lake.snapshot import NO_BATCH
 from streaming_assets.layers.state import table_state
@@ -78,6 +79,16 @@ def rows_of(table: TableId, lake: Path) -> int:
     """
     opened = open_table(table, lake)
     return opened.rows() if opened else 0
+
+
+def position(source: EventSource, lake: Path) -> dict[str, Any]:
+    """Return where Bronze goes on as metadata `position`; nothing where it does not exist.
+
+    Raises:
+        TableError: The table can't be read.
+    """
+    bronze = open_table(layout.bronze(source), lake)
+    return {} if bronze is None else {"position": dg.MetadataValue.json(read_position(bronze).encode())}
 
 
 def reasons(source: EventSource, lake: Path) -> dict[str, Any]:

@@ -5,14 +5,10 @@
 import dagster as dg
 from pydantic import Field
 
-from streaming_assets.contract import EventSource
-from streaming_assets.defs.failures import explained
 from streaming_assets.defs.resources import Runtime
-from streaming_assets.defs.translator import Translator, table_key
-from streaming_assets.engines.protocol import Replayed
-from streaming_assets.lake import layout
-from streaming_assets.layers.moments import read_moment
-from streaming_assets.layers.replay import select
+from streaming_assets.defs.running import run_op
+from streaming_assets.defs.steps import Step
+from streaming_assets.defs.translator import Translator
 
 
 class ReplayConfig(dg.Config):
@@ -30,11 +26,7 @@ def replay_job(translator: Translator) -> dg.JobDefinition:
 
     @dg.op(name=f"{source.name}__replay_quarantine", pool=translator.pool)
     def replay(context: dg.OpExecutionContext, config: ReplayConfig, runtime: dg.ResourceParam[Runtime]) -> None:
-        with explained(context):
-            since = None if config.since is None else read_moment(config.since)
-            for step in runtime.refresh_tables(source).replay(select(config.reason, since)):
-                if isinstance(step, Replayed):
-                    _tell(context, source, step)
+        run_op(context, runtime, source, Step(kind="replay", reason=config.reason, since=config.since))
 
     @dg.job(
         name=f"replay_quarantine_{source.name}",
@@ -46,19 +38,3 @@ def replay_job(translator: Translator) -> dg.JobDefinition:
         replay()
 
     return replay_source
-
-
-def _tell(context: dg.OpExecutionContext, source: EventSource, step: Replayed) -> None:
-    context.log.info(
-        "%d quarantined records: %d to Silver, %d duplicates, %d still do not fit.",
-        step.records,
-        step.silver,
-        step.duplicates,
-        step.quarantined,
-    )
-    told = {"to_silver": step.silver, "duplicates": step.duplicates, "still_quarantined": step.quarantined}
-    if step.batch is not None:
-        for table in (layout.silver(source), layout.quarantine(source)):
-            context.log_event(
-                dg.AssetObservation(table_key(table), description="replay", metadata={"batch": step.batch, **told})
-            )

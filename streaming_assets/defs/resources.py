@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from functools import cached_property
@@ -24,7 +25,7 @@ from streaming_assets.settings import EngineName, Settings
 class Runtime:
     """Opens what a run needs. A run that reads no Kafka records needs no broker, and starts none."""
 
-    def __init__(self, settings: Settings, log: dg.DagsterLogManager, engine: EngineName | None = None) -> None:
+    def __init__(self, settings: Settings, log: logging.Logger, engine: EngineName | None = None) -> None:
         """Remember the settings; nothing is opened.
 
         Args:
@@ -44,6 +45,10 @@ class Runtime:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._open.__exit__(kind, error, traceback)
+
+    def engine_of(self, source: EventSource) -> EngineName:
+        """Return the name of the engine that fills a source's tables in this run."""
+        return self._engine or self.settings.engine_of(source.name)
 
     @property
     def lake(self) -> Path:

@@ -31,6 +31,11 @@ def table_key(table: TableId) -> dg.AssetKey:
     return dg.AssetKey([part for part in (table.source, table.layer, table.table) if part])
 
 
+def topic_key(source: EventSource) -> dg.AssetKey:
+    """Return the key of a source's topic."""
+    return dg.AssetKey([source.name, "topic"])
+
+
 @dataclass(frozen=True, slots=True)
 class Translator:
     """Describes the assets of one source."""
@@ -49,7 +54,7 @@ class Translator:
         """Describe the topic: an external asset, as others may write to it."""
         topic = self.source.topic
         return dg.AssetSpec(
-            dg.AssetKey([self.source.name, "topic"]),
+            topic_key(self.source),
             description=f"**{self.source.title}** in the Kafka topic `{topic.name}`.\n\n{self.source.description}",
             kinds={"kafka"},
             metadata={

@@ -147,12 +147,7 @@ def _outcome(line: bytes) -> Outcome:
     told = json.loads(line)
     table = TableId(**told["table"])
     done = Maintained(**{**told["done"], "table": table}) if told["done"] else None
-    error = told["error"]
-    if error is None:
-        return Outcome(table, done)
-    kind = getattr(errors, error.pop("kind"), StreamingAssetsError)
-    plain = kind.__init__ is StreamingAssetsError.__init__  # others are made of more than their text
-    return Outcome(table, done, (kind if plain else StreamingAssetsError)(error.pop("summary"), **error))
+    return Outcome(table, done, errors.restored(told["error"]) if told["error"] else None)
 
 
 def _told(outcome: Outcome) -> dict[str, Any]:
@@ -160,12 +155,7 @@ def _told(outcome: Outcome) -> dict[str, Any]:
     return {
         "table": asdict(outcome.table),
         "done": asdict(outcome.done) if outcome.done else None,
-        "error": None
-        if error is None
-        else {
-            "kind": type(error).__name__,
-            **{part: getattr(error, part) for part in ("summary", "found", "expected", "meaning", "remedy")},
-        },
+        "error": errors.told(error) if error else None,
     }
 
 
