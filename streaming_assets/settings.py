@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Collection
 from datetime import timedelta
 from difflib import get_close_matches
@@ -20,10 +21,21 @@ from streaming_assets.faults import VARIABLE as FAULT
 
 PREFIX = "STREAMING_ASSETS_"
 
-SECRETS = frozenset({"kafka_config", "kafka_sasl_password", "pseudonym_key", "spark_config", "spark_kafka_config"})
+SECRETS = frozenset(
+    {
+        *("databricks_compute", "kafka_config", "kafka_sasl_password"),
+        *("pseudonym_key", "spark_config", "spark_kafka_config"),
+    }
+)
 """Settings whose values are never shown."""
 
-EngineName = Literal["embedded", "spark"]
+EngineName = Literal["embedded", "spark", "databricks"]
+
+EXISTING_SESSION = "existing"
+"""As `spark_master`: the session that is there already, as on Databricks."""
+
+SERVERLESS: Literal["serverless"] = "serverless"
+"""As `databricks_compute`: compute that the workspace has ready."""
 
 # Found by trying: of these delta-rs makes another folder for reading than for writing, or it panics.
 _MISREAD = r"%\[]^|"
@@ -75,7 +87,10 @@ class Settings(BaseSettings):
     threads: int = Field(
         default_factory=lambda: os.cpu_count() or 1, ge=1, description="Threads of the embedded engine."
     )
-    spark_master: str = Field("local[*]", description="Master of the Spark session that engine `spark` starts.")
+    spark_master: str = Field(
+        "local[*]",
+        description="Master of the Spark session that engine `spark` starts; `existing` takes the one that is there.",
+    )
     spark_remote: str | None = Field(
         None, description="Address of a Spark Connect server, `sc://host:port`; unset, a session is started here."
     )
@@ -88,6 +103,24 @@ class Settings(BaseSettings):
         repr=False,
     )
     spark_batch_records: int = Field(5_000_000, ge=1, description="Most records in one Bronze commit of `spark`.")
+    databricks_volume: str | None = Field(
+        None,
+        description="Folder of a Unity Catalog volume, `/Volumes/<catalog>/<schema>/<volume>`, where engine "
+        "`databricks` has its tables (`lake`), its wheels and its messages.",
+    )
+    databricks_compute: Annotated[Literal["serverless"] | dict[str, Any], NoDecode] = Field(
+        SERVERLESS,
+        description="What its jobs run on: `serverless`; or, as a JSON object, an `existing_cluster_id`, the `job_id` "
+        "of the bundle's job, or a new cluster as the Clusters API takes it.",
+        repr=False,
+    )
+    databricks_secret_scope: str | None = Field(
+        None, description="Secret scope from which its jobs take the settings that are secrets, by their names."
+    )
+    databricks_timeout_minutes: float = Field(
+        120.0, gt=0, description="Time after which a job is ended, with the wait for its compute."
+    )
+    databricks_poll_seconds: float = Field(5.0, gt=0, description="How often a job is looked at.")
     lock_timeout_seconds: float = Field(
         300.0, ge=0, description="How long a command waits for another one on the same source."
     )
@@ -124,6 +157,25 @@ class Settings(BaseSettings):
         except ValueError:
             raise ValueError("a JSON object") from None
 
+    @field_validator("databricks_compute", mode="before")
+    @classmethod
+    def _parse_compute(cls, value: object) -> object:
+        try:
+            parsed = json.loads(value) if isinstance(value, str) and value != SERVERLESS else value
+        except ValueError:
+            parsed = None
+        named = parsed.keys() & {"existing_cluster_id", "job_id", "spark_version"} if isinstance(parsed, dict) else {}
+        if parsed != SERVERLESS and len(named) != 1:
+            raise ValueError("`serverless`, or a JSON object with existing_cluster_id, job_id or a new cluster's spec")
+        return parsed
+
+    @field_validator("databricks_volume")
+    @classmethod
+    def _in_a_volume(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"(/[^/]+)*/Volumes(/[^/]+){3,}", value.rstrip("/")):
+            raise ValueError("/Volumes/<catalog>/<schema>/<volume>, or a folder in it")
+        return value.rstrip("/") if value else None
+
     @field_validator("vacuum_retention_hours")
     @classmethod
     def _long_enough(cls, value: float) -> float:
@@ -152,6 +204,10 @@ class Settings(BaseSettings):
     def lake_path(self) -> Path:
         """Folder of the Delta tables."""
         return self.lake or self.home / "lake"
+
+    def lake_of(self, engine: EngineName) -> Path:
+        """Return the folder of the Delta tables that an engine fills, as the place where it runs sees it."""
+        return Path(self.databricks_volume or "/Volumes") / "lake" if engine == "databricks" else self.lake_path
 
     @property
     def freshness(self) -> timedelta:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -165,11 +166,43 @@ def test_wrong_secrets_are_not_shown(monkeypatch, text):
 def test_secrets_are_not_in_the_text_of_settings():
     """Settings can be logged: neither their text nor their representation has a secret."""
     objects = {name: {"a.password": SECRET} for name in ("kafka_config", "spark_config", "spark_kafka_config")}
-    secrets = {**objects, "kafka_sasl_password": SECRET, "pseudonym_key": SECRET}
+    cluster = {"spark_version": "17.3.x-scala2.13", "spark_env_vars": {"TOKEN": SECRET}}
+    secrets = {**objects, "kafka_sasl_password": SECRET, "pseudonym_key": SECRET, "databricks_compute": cluster}
     assert set(secrets) == SECRETS
     settings = load_settings(**secrets)
     assert SECRET not in f"{settings!r} {settings!s}"
     assert settings.kafka_sasl_password.get_secret_value() == SECRET
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["serverless", '{"existing_cluster_id": "1"}', '{"job_id": 7}', '{"spark_version": "17", "num_workers": 2}'],
+)
+def test_kinds_of_compute(text):
+    """Jobs run on serverless compute, on a cluster that there is, as the bundle's job, or on a new cluster."""
+    compute = load_settings(databricks_compute=text).databricks_compute
+    assert compute == (text if text == "serverless" else json.loads(text))
+
+
+@pytest.mark.parametrize("text", ["classic", "{}", '{"num_workers": 2}', '{"job_id": 7, "spark_version": "17"}', "[1]"])
+def test_other_compute_is_refused(text):
+    """Compute that is none of the kinds, or two of them, is a fault that names the kinds and not the value."""
+    with pytest.raises(SettingsError) as raised:
+        load_settings(databricks_compute=text)
+    (fault,) = raised.value.faults
+    assert (fault.where, fault.found) == ("STREAMING_ASSETS_DATABRICKS_COMPUTE", "a value that is not shown")
+    assert "existing_cluster_id, job_id or a new cluster's spec" in fault.expected
+
+
+def test_a_volume_is_a_path():
+    """The tables of jobs lie in a folder of a volume; what is none is refused with the form that it has."""
+    settings = load_settings(databricks_volume="/Volumes/main/streaming/files/")
+    assert settings.databricks_volume == "/Volumes/main/streaming/files"
+    assert str(settings.lake_of("databricks")) == "/Volumes/main/streaming/files/lake"
+    assert settings.lake_of("spark") == settings.lake_path
+    for wrong in ("main.streaming.files", "/Volumes/main/streaming", "dbfs:/Volumes/a/b/c"):
+        with pytest.raises(SettingsError, match="/Volumes/<catalog>/<schema>/<volume>"):
+            load_settings(databricks_volume=wrong)
 
 
 def test_an_unreadable_file_is_told(here):

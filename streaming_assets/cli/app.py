@@ -105,11 +105,11 @@ def refresh(  # noqa: PLR0913 - the options of a command
     sources: Sources = None,
     *,
     engine: Annotated[
-        Literal["embedded", "spark"] | None,
+        Literal["embedded", "spark", "databricks"] | None,
         typer.Option(
-            parser=one_of("an engine", "embedded", "spark"),
+            parser=one_of("an engine", "embedded", "spark", "databricks"),
             metavar="ENGINE",
-            help="Engine to use: `embedded` or `spark`.",
+            help="Engine to use: `embedded`, `spark` or `databricks` (which only Dagster can).",
         ),
     ] = None,
     accept_loss: Annotated[

@@ -48,10 +48,11 @@ def one_of(what: str, *names: str) -> Callable[[str], str]:
         what: What they are, in words: `an engine`.
         names: Their names.
     """
+    expected = " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
     def parse(text: str) -> str:
         if text not in names:
-            raise typer.BadParameter(f"{text!r} is not {what}; expected {' or '.join(names)}")
+            raise typer.BadParameter(f"{text!r} is not {what}; expected {expected}")
         return text
 
     return parse

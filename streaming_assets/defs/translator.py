@@ -23,7 +23,11 @@ SOURCE_TAG = "streaming_assets/source"
 LEAST_FRESHNESS = timedelta(minutes=1)
 """Dagster takes no shorter freshness window."""
 
-_ENGINE_KINDS: Mapping[EngineName, str] = {"embedded": "duckdb", "spark": "spark"}
+_ENGINE_KINDS: Mapping[EngineName, str] = {
+    "embedded": "duckdb",
+    "spark": "spark",
+    "databricks": "databricks",
+}
 
 
 def table_key(table: TableId) -> dg.AssetKey:
@@ -49,6 +53,11 @@ class Translator:
     def pool(self) -> str:
         """The source's pool: it lets one run at a time write the source's tables."""
         return f"delta_{self.source.name}"
+
+    @property
+    def engine(self) -> EngineName:
+        """What fills the tables, unless a run says otherwise."""
+        return self.settings.engine_of(self.source.name)
 
     def topic(self) -> dg.AssetSpec:
         """Describe the topic: an external asset, as others may write to it."""
@@ -134,17 +143,21 @@ class Translator:
             table_key(table),
             description=description,
             deps=[upstream],
-            kinds={"deltalake", table.layer, _ENGINE_KINDS[self.settings.engine_of(self.source.name)]},
+            kinds={"deltalake", table.layer, _ENGINE_KINDS[self.engine]},
             code_version=version,
             freshness_policy=dg.FreshnessPolicy.time_window(max(self.settings.freshness, LEAST_FRESHNESS)),
             metadata={
                 "dagster/column_schema": table_schema(schema_of(self.source, table), self._keys(table)),
-                "dagster/uri": table.path(self.settings.lake_path).as_uri(),
+                "dagster/uri": self._uri(table),
                 "dagster/table_name": table.name,
                 **(metadata or {}),
             },
             **self._common(),
         )
+
+    def _uri(self, table: TableId) -> str:
+        path = table.path(self.settings.lake_of(self.engine))
+        return f"dbfs:{path}" if self.engine == "databricks" else path.as_uri()
 
     def _keys(self, table: TableId) -> Sequence[str]:
         """Return the columns that together identify a row."""

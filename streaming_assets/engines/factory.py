@@ -59,9 +59,11 @@ def make_engine(settings: Settings, connection: Connection | None, name: EngineN
         name: The engine; None takes the settings'.
 
     Raises:
-        EngineError: The engine is not installed.
+        EngineError: The engine is not installed, or runs elsewhere.
     """
     # An engine's libraries are loaded when it is used, and those of no other engine.
+    if (name or settings.engine) == "databricks":
+        raise _elsewhere()
     if (name or settings.engine) == "spark":
         return _spark(settings, connection)
     from streaming_assets.engines.embedded import EmbeddedEngine  # noqa: PLC0415
@@ -83,3 +85,15 @@ def _spark(settings: Settings, connection: Connection | None) -> Engine:
             remedy="`pip install 'streaming-assets[spark]'`, or use `--engine embedded`",
         ) from error
     return SparkEngine(settings, connection)
+
+
+def _elsewhere() -> EngineError:
+    return EngineError(
+        "Engine `databricks` works in a workspace, not in this process.",
+        found="a command that works on the tables itself",
+        expected="a run of Dagster, which launches a job in the workspace and follows it",
+        meaning="nothing was read or written",
+        remedy="materialize the source's assets in Dagster (`streaming-assets up`), where its jobs `refresh_…`, "
+        "`verify_…`, `replay_quarantine_…` and `maintain_…` do the same in the workspace; or, for tables of this "
+        "machine, set STREAMING_ASSETS_ENGINE=embedded",
+    )

@@ -17,6 +17,7 @@ RESERVED_NAMES = frozenset(
         *("batch", "memory", "memory_limit", "lock", "lock_timeout"),
         *("pseudonym", "quarantine", "freshness", "vacuum", "vacuum_retention"),
         *("dagster", "dashboard", "dashboard_refresh"),
+        *("databricks", "databricks_secret", "databricks_timeout", "databricks_poll"),
         *("source", "spark", "spark_kafka", "spark_batch"),
     }
 )

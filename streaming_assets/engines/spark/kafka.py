@@ -7,6 +7,7 @@ The source's options are those of Spark's "Structured Streaming + Kafka Integrat
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -138,7 +139,8 @@ def _jaas(mechanism: str, user: str, password: str) -> str:
     def quoted(text: str) -> str:
         return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
-    module = _MODULES.get(mechanism, "")
+    # The Kafka client of a Databricks runtime lies in a package of its own (its guide to authentication with Kafka).
+    module = ("kafkashaded." if "DATABRICKS_RUNTIME_VERSION" in os.environ else "") + _MODULES.get(mechanism, "")
     return f"{module} required username={quoted(user)} password={quoted(password)};"
 
 

@@ -1,4 +1,4 @@
-"""The Spark session that the settings name: one on this machine, or a Spark Connect server's.
+"""The Spark session that the settings name: one on this machine, a Spark Connect server's, or the one that is there.
 
 `dagster-pyspark`'s resource is not used: the command line needs the same session without Dagster, that resource can't
 keep what Spark writes out of a command's output, and it brings nothing else.
@@ -10,12 +10,13 @@ import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pyspark.errors import PySparkException
 from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from streaming_assets.engines.spark.failures import first_line
 from streaming_assets.errors import EngineError
-from streaming_assets.settings import Settings
+from streaming_assets.settings import EXISTING_SESSION, Settings
 
 _NEEDED = {
     "spark.sql.session.timeZone": "UTC",
@@ -26,7 +27,10 @@ _NEEDED = {
     # Spark's default is a type that the Parquet format has given up, and that other engines read without a zone.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
 }
-"""Properties that rows depend on; they are set in every session."""
+"""Properties that rows or speed depend on; they are set in every session."""
+
+_DECISIVE = frozenset({"spark.sql.session.timeZone", "spark.sql.ansi.enabled"})
+"""Those without which rows would be other ones; without the others, a refresh is slower or its files are older ones."""
 
 _LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 """Where PySpark writes the stack of each query that fails to standard error, also of those that are expected to."""
@@ -46,11 +50,25 @@ def open_session(settings: Settings) -> SparkSession:
     for logger in _LOGGERS:
         PySparkLogger.getLogger(logger).disabled = True
     try:
+        if settings.spark_master == EXISTING_SESSION:
+            return _existing()
         session = _remote(settings.spark_remote) if settings.spark_remote else _local(settings)
         for name, value in _NEEDED.items():
             session.conf.set(name, value)
     except Exception as error:  # Java that is missing, a jar that can't be had, a server that does not answer
         raise _unavailable(settings, error) from error
+    return session
+
+
+def _existing() -> SparkSession:
+    """Return the session that is there. Serverless compute lets few properties be set; its own fit for the others."""
+    session = SparkSession.builder.getOrCreate()
+    for name, value in _NEEDED.items():
+        try:
+            session.conf.set(name, value)
+        except PySparkException:
+            if name in _DECISIVE:
+                raise
     return session
 
 
@@ -73,7 +91,9 @@ def log_path(settings: Settings) -> Path:
 
 
 def _unavailable(settings: Settings, error: Exception) -> EngineError:
-    if settings.spark_remote:
+    if settings.spark_master == EXISTING_SESSION:
+        where, way = "the session that is there", "run it where there is one, as in a job of a Databricks workspace"
+    elif settings.spark_remote:
         where, way = f"the server at {settings.spark_remote}", "start it, or mend STREAMING_ASSETS_SPARK_REMOTE"
     else:
         where = f"master {settings.spark_master}"

@@ -80,3 +80,10 @@ def test_ranges_cover_every_offset_once(most):
              for some in bronze.offset_ranges("t", start, end, most)]  # fmt: skip
     assert max(sizes) <= most + len(end)
     assert min(sizes) > 0
+
+
+def test_a_databricks_runtime_has_its_own_login_modules(monkeypatch):
+    """In a Databricks runtime, the login module is the one of its Kafka client."""
+    monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "17.3")
+    jaas = kafka.java_config(LOGIN, {})["sasl.jaas.config"]
+    assert jaas.startswith("kafkashaded.org.apache.kafka.common.security.plain.PlainLoginModule required ")
