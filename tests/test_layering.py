@@ -36,7 +36,8 @@ ALLOWED: dict[str, set[str]] = {
     "lake": BELOW_IO,
     "engines": BELOW_IO | {"kafka", "lake"},
     "layers": BELOW_LAYERS,
-    "defs": BELOW_DEFS,
+    "databricks": {"errors", "settings"},
+    "defs": BELOW_DEFS | {"databricks"},
     "definitions": BELOW_DEFS | {"defs"},
     "cli": BELOW_DEFS | {"defs"},
     "__main__": {"cli"},
@@ -58,6 +59,9 @@ DASHBOARD = (
 
 LIBRARIES = {
     "dagster": {"defs", "definitions"},
+    "dagster_databricks": {"defs"},
+    "dagster_pipes": {"defs"},
+    "databricks": {"databricks", "defs"},
     "confluent_kafka": {"kafka"},
     "duckdb": {"engines"},
     "pyspark": {"engines"},
@@ -144,6 +148,20 @@ def test_library_is_known_to_its_rooms_only(library: str) -> None:
     assert wrong == []
 
 
+def test_only_the_engine_databricks_knows_its_libraries() -> None:
+    """Outside of the folders of engine `databricks`, nothing imports its libraries, nor those folders but when used."""
+    libraries = ("dagster_databricks", "dagster_pipes", "databricks")
+    folders = (f"{PACKAGE}.databricks", f"{PACKAGE}.defs.databricks")
+    found = [
+        (str(path.relative_to(ROOT / PACKAGE)), name)
+        for room, path, name in edges()
+        if room != "dashboard" and path.parent.name != "databricks"
+        if name.split(".")[0] in libraries or f"{name}.".startswith(tuple(f"{folder}." for folder in folders))
+    ]
+
+    assert found == [("defs/running.py", f"{PACKAGE}.defs.databricks.launch.performed_by_job")]
+
+
 def test_rules_form_no_circle() -> None:
     """The rules themselves go one way: no two rooms may import each other, directly or through others."""
     reachable = {room: set(targets) for room, targets in ALLOWED.items()}
@@ -152,6 +170,19 @@ def test_rules_form_no_circle() -> None:
             targets |= {further for target in list(targets) for further in reachable.get(target, ())}
 
     assert sorted(room for room, targets in reachable.items() if room in targets) == []
+
+
+def test_definitions_load_no_other_engine() -> None:
+    """A code location whose sources have the default engine loads neither Spark nor anything of Databricks."""
+    heavy = ["pyspark", "dagster_databricks", "databricks", "dagster_pyspark"]
+    program = (
+        f"import sys; from {PACKAGE}.definitions import defs; defs().get_repository_def();"
+        f"print(*(name for name in {heavy!r} if name in sys.modules))"
+    )
+
+    loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.split()
+
+    assert loaded == []
 
 
 @pytest.mark.parametrize("module", [PACKAGE, f"{PACKAGE}.contract", f"{PACKAGE}.errors"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import dagster as dg
 
@@ -10,6 +10,7 @@ from streaming_assets.contract import EventSource
 from streaming_assets.defs.failures import explained
 from streaming_assets.defs.resources import Runtime
 from streaming_assets.defs.steps import Report, Step, Work, perform
+from streaming_assets.errors import EngineError
 
 Result = dg.MaterializeResult[None] | dg.AssetCheckResult
 """What a step has to yield to Dagster."""
@@ -39,4 +40,28 @@ def run_op(context: dg.OpExecutionContext, runtime: Runtime, source: EventSource
 
 
 def _reports(context: Context, runtime: Runtime, source: EventSource, step: Step) -> Iterator[Report]:
-    return perform(Work(source, step, runtime, context.log))
+    if runtime.engine_of(source) != "databricks":
+        return perform(Work(source, step, runtime, context.log))
+    inside = context.op_execution_context if isinstance(context, dg.AssetCheckExecutionContext) else context
+    return _performer()(inside, runtime.settings, source, step)
+
+
+def _performer() -> Callable[..., Iterator[Report]]:
+    """Return what has jobs do steps; its libraries are loaded here, and nowhere where another engine is used.
+
+    Raises:
+        EngineError: They are not installed.
+    """
+    try:
+        from streaming_assets.defs.databricks.launch import performed_by_job  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith(("dagster_databricks", "databricks")):
+            raise
+        raise EngineError(
+            "Engine `databricks` is not installed.",
+            found=f"no package {error.name}",
+            expected="dagster-databricks, and databricks-sdk with it",
+            meaning="nothing was read or written",
+            remedy="`pip install 'streaming-assets[databricks]'`, or choose another engine",
+        ) from error
+    return performed_by_job

@@ -1,0 +1,22 @@
+"""What a job takes from a secret scope: those settings that are secrets, by their names."""
+
+from __future__ import annotations
+
+from databricks.sdk import WorkspaceClient
+
+from streaming_assets.databricks.workspace import explained
+
+NAMES = ("kafka_config", "kafka_sasl_password", "pseudonym_key", "spark_kafka_config")
+"""Settings that a job takes from its scope; a key of the scope has the name of its setting."""
+
+
+def read_secrets(client: WorkspaceClient, scope: str) -> dict[str, str]:
+    """Return the settings that a secret scope has; keys of other names are left alone.
+
+    Raises:
+        WorkspaceRefused: The scope does not exist, or who runs the job may not read it.
+    """
+    with explained(client, f"read the secret scope {scope}"):
+        secrets = client.dbutils.secrets
+        there = {secret.key for secret in secrets.list(scope)}
+        return {name: secrets.get(scope, name) for name in NAMES if name in there}

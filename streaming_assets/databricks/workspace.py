@@ -1,0 +1,97 @@
+"""The workspace that the environment of databricks-sdk names, and what it refuses, as errors a person can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import requests
+from databricks.sdk import WorkspaceClient
+from databricks.sdk.errors import NotFound, PermissionDenied, TooManyRequests, Unauthenticated
+from databricks.sdk.errors.base import DatabricksError
+
+from streaming_assets.errors import JobError, QuotaExceeded, VolumeMissing, WorkspaceRefused
+
+NOTHING = "nothing was read or written"
+_LONGEST = 1000
+
+
+def open_workspace() -> WorkspaceClient:
+    """Return a client of the workspace that `DATABRICKS_HOST`, or a profile of `~/.databrickscfg`, names.
+
+    Raises:
+        WorkspaceRefused: None is named, or there is no way to log in.
+    """
+    try:
+        return WorkspaceClient(product="streaming-assets", product_version="0.1.0")
+    except ValueError as error:
+        raise WorkspaceRefused(
+            "There is no Databricks workspace to work in.",
+            # What follows are the settings of the SDK, which are no help without its documentation.
+            found=str(error).split(". Config:", maxsplit=1)[0],
+            expected="DATABRICKS_HOST and a way to log in, such as DATABRICKS_TOKEN, or DATABRICKS_CLIENT_ID and "
+            "DATABRICKS_CLIENT_SECRET",
+            meaning=NOTHING,
+            remedy="set them where Dagster runs; see docs/databricks.md",
+        ) from None
+
+
+@contextmanager
+def explained(client: WorkspaceClient, doing: str, *, volume: str | None = None) -> Iterator[None]:
+    """Turn what the workspace refuses into our errors; none of them shows the token.
+
+    Args:
+        client: The workspace.
+        doing: What is asked of it, as in "could not <doing>".
+        volume: The volume, where it is about one.
+
+    Raises:
+        JobError: The workspace refused; its kind says why.
+    """
+    try:
+        yield
+    except (DatabricksError, requests.RequestException, TimeoutError, ValueError) as error:
+        raise _refusal(client, error, doing, volume) from None
+
+
+def _refusal(client: WorkspaceClient, error: Exception, doing: str, volume: str | None) -> JobError:
+    # The SDK repeats what may pass by itself for five minutes, and then tells of the time only.
+    cause = error.__cause__ if isinstance(error, TimeoutError) and isinstance(error.__cause__, Exception) else error
+    host = client.config.host
+    found = _without_secrets(client, f"{host}: {type(cause).__name__}: {cause}")
+    if isinstance(cause, TooManyRequests):
+        return QuotaExceeded(
+            f"The Databricks workspace takes no more at the moment: could not {doing}.",
+            found=found,
+            meaning=NOTHING,
+            remedy="try again later, run fewer jobs at a time, or have the workspace's limits raised",
+        )
+    if isinstance(cause, NotFound) and volume is not None:
+        return VolumeMissing(
+            f"There is no volume at {volume}.",
+            found=found,
+            expected="a Unity Catalog volume that who asks can read and write",
+            meaning=NOTHING,
+            remedy="create it (`CREATE VOLUME <catalog>.<schema>.<volume>`), grant READ VOLUME and WRITE VOLUME, or "
+            "mend STREAMING_ASSETS_DATABRICKS_VOLUME",
+        )
+    if isinstance(cause, (Unauthenticated, PermissionDenied)):
+        return WorkspaceRefused(
+            f"The Databricks workspace does not let us in: could not {doing}.",
+            found=found,
+            expected="a login that may do this",
+            meaning=NOTHING,
+            remedy="renew the token, or give its user or service principal the permissions of docs/databricks.md",
+        )
+    return WorkspaceRefused(
+        f"The Databricks workspace refused: could not {doing}.",
+        found=found,
+        meaning="a job that was launched before goes on in the workspace; what it commits is whole",
+        remedy="see that DATABRICKS_HOST is right and can be reached; then materialize again",
+    )
+
+
+def _without_secrets(client: WorkspaceClient, text: str) -> str:
+    for secret in (client.config.token, client.config.client_secret, client.config.password):
+        text = text.replace(secret, "***") if secret else text
+    return text[:_LONGEST]

@@ -1,0 +1,122 @@
+"""What a job is told: the step, and those settings that are no secrets, as arguments of its entry point."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from streaming_assets.defs.steps import Kind, Step
+from streaming_assets.errors import Fault, SettingsError
+from streaming_assets.settings import EXISTING_SESSION, PREFIX, Settings, load_settings
+
+PASSED = frozenset(
+    {
+        *("kafka_bootstrap_servers", "kafka_sasl_username"),
+        *("batch_records", "batch_bytes", "spark_batch_records", "memory_limit_mb"),
+        *("quarantine_threshold", "vacuum_retention_hours", "lock_timeout_seconds"),
+        *("databricks_volume", "databricks_secret_scope"),
+    }
+)
+"""Settings that a job is given where they were set; of all others it has the defaults, or a secret of their name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a job is to do."""
+
+    source: str
+    """Name of the source."""
+    step: Step
+    """The step."""
+    settings: Mapping[str, Any]
+    """The settings that it is given."""
+
+
+def arguments(source: str, step: Step, settings: Settings) -> dict[str, str]:
+    """Return what a job is told, as arguments by their names.
+
+    Raises:
+        SettingsError: A setting is missing without which no job can work.
+    """
+    require(settings)
+    given = settings.model_dump(mode="json", include=set(PASSED & settings.model_fields_set))
+    optional = {"--table": step.table, "--reason": step.reason, "--since": step.since}
+    return {
+        "--source": source,
+        "--step": step.kind,
+        **{name: value for name, value in optional.items() if value is not None},
+        "--rebuild": json.dumps(step.rebuild),
+        "--min-files": str(step.min_files),
+        "--settings": json.dumps(given, sort_keys=True),
+    }
+
+
+def read_request(words: Sequence[str]) -> Request:
+    """Read the arguments of a job; those of Pipes are left alone."""
+    parser = argparse.ArgumentParser(prog="streaming-assets-job", allow_abbrev=False)
+    parser.add_argument("--source", required=True)
+    parser.add_argument("--step", required=True, choices=get_args(Kind))
+    for name in ("--table", "--reason", "--since"):
+        # A parameter of the bundle's job that is not given is empty.
+        parser.add_argument(name, type=lambda text: text or None)
+    parser.add_argument("--rebuild", type=json.loads, default=False)
+    parser.add_argument("--min-files", type=int, default=Step(kind="maintain").min_files)
+    parser.add_argument("--settings", type=json.loads, default={})
+    told, _ = parser.parse_known_args(words)
+    step = Step(
+        kind=told.step,
+        table=told.table,
+        rebuild=told.rebuild,
+        reason=told.reason,
+        since=told.since,
+        min_files=told.min_files,
+    )
+    return Request(told.source, step, told.settings)
+
+
+def job_settings(request: Request, secrets: Mapping[str, str], home: Path) -> Settings:
+    """Return the settings of a job: those it is given, its secrets, and what is so in every job.
+
+    Args:
+        request: What it was told.
+        secrets: What its secret scope has.
+        home: A folder of the machine that it runs on.
+
+    Raises:
+        SettingsError: One is wrong, or missing.
+    """
+    settings = load_settings(
+        **{name: value for name, value in request.settings.items() if name in PASSED},
+        **secrets,
+        home=home,
+        engine="spark",
+        source_engines={},
+        spark_master=EXISTING_SESSION,
+        spark_remote=None,
+        lake=None,
+    )
+    require(settings)
+    return settings.model_copy(update={"lake": settings.lake_of("databricks")})
+
+
+def require(settings: Settings) -> None:
+    """Make sure of the settings that every job needs.
+
+    Raises:
+        SettingsError: One is missing.
+    """
+    needed = {
+        "databricks_volume": "the volume where jobs have their tables, /Volumes/<catalog>/<schema>/<volume>",
+        "kafka_bootstrap_servers": "a Kafka cluster that the workspace reaches; one of this machine is none",
+    }
+    missing = [
+        Fault(f"{PREFIX}{name.upper()}", "nothing", expected)
+        for name, expected in needed.items()
+        if getattr(settings, name) is None
+    ]
+    if missing:
+        raise SettingsError(missing)
