@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import takewhile
 
 import dagster as dg
@@ -12,14 +11,10 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from streaming_assets.contract import EventSource
 from streaming_assets.defs.jobs import ACTIVE
+from streaming_assets.defs.pending import pending
 from streaming_assets.defs.translator import SOURCE_TAG, Translator
-from streaming_assets.errors import BrokerError, StreamingAssetsError
-from streaming_assets.kafka.broker import broker_address, connect
-from streaming_assets.lake import layout
-from streaming_assets.lake.opening import open_table
-from streaming_assets.lake.snapshot import NO_BATCH
-from streaming_assets.layers.bronze import plan_ingest
-from streaming_assets.settings import Settings
+from streaming_assets.errors import BrokerError
+from streaming_assets.kafka.broker import broker_address
 
 INTERVAL_SECONDS = 5
 """Time between two looks; Dagster's daemon takes no shorter one."""
@@ -32,16 +27,6 @@ LONGEST_WAIT_SECONDS = 600.0
 
 # The wait after this many failed runs is the longest; older runs need not be looked at.
 _MOST_FAILURES = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """What a source has to do."""
-
-    lag: int
-    """Offsets that Bronze is behind the topic; 0 if something else is to be done."""
-    reason: str
-    """The same in words."""
 
 
 def lag_sensor(
@@ -79,17 +64,17 @@ def _look(translator: Translator, instance: dg.DagsterInstance, now: float) -> d
     active = _active_run(instance, source)
     if active is not None:
         return dg.SkipReason(f"Run {active.run_id} of {source.name} has not ended ({active.status.value}).")
-    pending = _pending(source, translator.settings)
-    if isinstance(pending, str):
-        return dg.SkipReason(pending)
+    found = pending(source, translator.settings, instance)
+    if isinstance(found, str):
+        return dg.SkipReason(found)
     waiting = _wait_after_failures(instance, source, now)
     if waiting is not None:
-        return dg.SkipReason(f"{pending.reason}; {waiting}")
+        return dg.SkipReason(f"{found.reason}; {waiting}")
     return dg.SensorResult(
         # No run key: one whose run failed would never be launched again.
         run_requests=[dg.RunRequest()],
         asset_events=[
-            dg.AssetObservation(translator.topic().key, description=pending.reason, metadata={"lag": pending.lag})
+            dg.AssetObservation(translator.topic().key, description=found.reason, metadata={"lag": found.lag})
         ],
     )
 
@@ -103,45 +88,6 @@ def _refreshes(run: dg.DagsterRun, source: EventSource) -> bool:
     # A run that a person started from the asset graph has no tag, but says which assets it is about.
     selected = run.asset_selection or ()
     return run.tags.get(SOURCE_TAG) == source.name or any(key.path[0] == source.name for key in selected)
-
-
-def _pending(source: EventSource, settings: Settings) -> Pending | str:
-    """Return what is to be done, or in words that nothing is."""
-    try:
-        with connect(settings, start=False) as connection:
-            plan = plan_ingest(source, connection, settings.lake_path)
-        if plan is not None:
-            lag = sum(end - plan.start.next_offsets[partition] for partition, end in plan.end.items())
-            return Pending(lag, f"lag {lag:,}: Bronze is behind {source.topic.name}")
-        return _behind(source, settings)
-    except BrokerError:
-        raise
-    except StreamingAssetsError as error:
-        # What a person has to decide on is shown by a run that fails with the whole explanation.
-        return Pending(0, error.summary.rstrip("."))
-
-
-def _behind(source: EventSource, settings: Settings) -> Pending | str:
-    """Look for a refresh that ended half-way.
-
-    It leaves a table that does not contain all of Bronze's batches, or not the generation that Silver is of since it
-    was made anew.
-    """
-    bronze = open_table(layout.bronze(source), settings.lake_path)
-    if bronze is None:
-        return f"lag 0: topic {source.topic.name} holds no records yet"
-    following = [layout.silver(source), *(layout.gold(source, table) for table in source.gold)]
-    for table in following:
-        opened = open_table(table, settings.lake_path)
-        batch = opened.batch if opened else NO_BATCH
-        if batch < bronze.batch:
-            return Pending(0, f"lag 0, but {table.name} contains batch {batch} and Bronze {bronze.batch}")
-    tables = [open_table(table, settings.lake_path) for table in (*following, layout.quarantine(source))]
-    generations = {table.id.name: table.generation for table in tables if table is not None}
-    if len(set(generations.values())) > 1:
-        told = ", ".join(f"{generation} of {name}" for name, generation in generations.items())
-        return Pending(0, f"lag 0, but tables are of several generations: {told}")
-    return f"lag 0: Bronze has every record of {source.topic.name}"
 
 
 def _wait_after_failures(instance: dg.DagsterInstance, source: EventSource, now: float) -> str | None:

@@ -66,6 +66,11 @@ def read_position(bronze: LakeTable) -> Position:
     return Position(_from_rows(bronze), topic.get("cluster_id"), topic.get("topic_id"))
 
 
+def told_position(positions: Mapping[str, int]) -> Position:
+    """Return the position that `Position.encode` told, with what it tells."""
+    return _decode({"positions": positions})
+
+
 def recorded_positions(bronze: LakeTable) -> dict[int, Position]:
     """Return the position after every batch, as far back as the log tells.
 

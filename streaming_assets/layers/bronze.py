@@ -126,6 +126,21 @@ def source_lag(source: EventSource, connection: Connection, lake: Path) -> dict[
     return lag(state, (read_position(bronze) if bronze else START).next_offsets)
 
 
+def position_lag(source: EventSource, connection: Connection, position: Position) -> dict[int, int]:
+    """Return by partition how many offsets a position is behind the topic; empty if there is no topic.
+
+    Raises:
+        TopicChanged: The topic is another one than the position is of, or lacks offsets that come next.
+        BrokerError: Kafka can't be asked.
+    """
+    state = topic_state(connection, source.topic.name)
+    reached = Reached(position.next_offsets, position.cluster_id, position.topic_id)
+    found = find_break(source.topic.name, state, reached)
+    if found is not None:
+        raise found.kind(found.summary, found=found.found, expected=found.expected, meaning=found.meaning)
+    return {} if state is None else lag(state, position.next_offsets)
+
+
 def _start(state: TopicState, reached: Reached, position: Position) -> Position:
     """Return the position with the partitions it does not know yet, past what is lost."""
     next_offsets = reached.next_in(state)

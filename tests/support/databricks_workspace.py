@@ -87,6 +87,9 @@ class Run:
 class Workspace:
     """The workspace: what it holds, and what it is told to do to whom asks."""
 
+    Refusal = Refusal
+    Ending = Ending
+
     def __init__(self, root: Path, url: str) -> None:
         self.url = url
         self.root = root

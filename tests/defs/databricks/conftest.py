@@ -7,10 +7,14 @@ import os
 import sys
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from streaming_assets.contract import Event
+from streaming_assets.defs.build import build_definitions
 from streaming_assets.kafka.publisher import Publisher
+from streaming_assets.kafka.topics import ensure_topic
+from streaming_assets.registry import Registry
 from streaming_assets.settings import PREFIX, load_settings
 
 _FILE = Path(__file__).parents[2] / "support" / "databricks_workspace.py"
@@ -54,8 +58,56 @@ def remote(lab, registry, workspace, broker, request):
     )
 
     def publish(*values: bytes) -> None:
+        ensure_topic(broker, source.topic)
         with Publisher(broker, source.topic) as publisher:
             publisher.publish(Event(value=value) for value in values)
 
     lab.publish = publish
     return lab
+
+
+class Far:
+    """A source that only jobs fill, with no Kafka that answers; runs end as the workspace lets them."""
+
+    def __init__(self, source, workspace, instance, home):
+        self.source, self.workspace, self.instance = source, workspace, instance
+        self.settings = {
+            "home": home,
+            "kafka_bootstrap_servers": "127.0.0.1:9",
+            "engine": "databricks",
+            "databricks_volume": str(workspace.volume),
+            "databricks_secret_scope": SCOPE,
+            "databricks_poll_seconds": 0.1,
+        }
+
+    def run(self, table: str = "bronze", **settings) -> dg.ExecuteInProcessResult:
+        """Materialize one table."""
+        chosen = load_settings(**{**self.settings, **settings})
+        definitions = build_definitions(Registry({self.source.name: self.source}), chosen)
+        job = definitions.resolve_job_def(f"refresh_{self.source.name}")
+        key = dg.AssetKey([self.source.name, *table.split("/")])
+        return job.execute_in_process(
+            instance=self.instance,
+            raise_on_error=False,
+            asset_selection=[key],
+            run_config={"ops": {}},
+        )
+
+    def fails(self, table: str = "bronze", **settings) -> str:
+        """Materialize one table, which must fail for a reason; return the reason's text."""
+        result = self.run(table, **settings)
+        assert not result.success
+        (failed,) = [event for event in result.all_events if event.is_step_failure and "verify" not in event.step_key]
+        return failed.event_specific_data.user_failure_data.description
+
+    def log(self) -> str:
+        """Return all that Dagster has of its runs, as text."""
+        runs = [record.dagster_run.run_id for record in self.instance.get_run_records()]
+        return "\n".join(repr(entry) for run_id in runs for entry in self.instance.all_logs(run_id))
+
+
+@pytest.fixture
+def far(registry, workspace, tmp_path):
+    """The source `user_interactions`, filled by jobs only, without a broker."""
+    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance:
+        yield Far(registry.sources["user_interactions"], workspace, instance, tmp_path / "home")

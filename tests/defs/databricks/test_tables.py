@@ -82,23 +82,20 @@ def checked(result: dg.ExecuteInProcessResult) -> set[tuple[object, ...]]:
     }
 
 
+def embedded(remote):
+    """Return the same source, filled by the embedded engine beside the other."""
+    home = remote.settings.home.with_name("embedded")
+    servers = remote.settings.kafka_bootstrap_servers
+    settings = load_settings(home=home, kafka_bootstrap_servers=servers, pseudonym_key=KEY)
+    return replace(remote, settings=settings, instance=dg.DagsterInstance.ephemeral(tempdir=str(home.parent)))
+
+
 @pytest.mark.parametrize("compute", ["serverless", "classic"])
-def test_jobs_fill_the_same_tables(compute, remote, workspace, interaction, request, tmp_path):
+def test_jobs_fill_the_same_tables(compute, remote, workspace, interaction, request):
     """Jobs on either kind of compute make the tables of the embedded engine, and Dagster is told the same of them."""
-    remote.settings = remote.settings.model_copy(
-        update={
-            "databricks_compute": load_settings(databricks_compute=request.getfixturevalue(compute)).databricks_compute
-        }
-    )
-    here = replace(
-        remote,
-        settings=load_settings(
-            home=tmp_path / "embedded",
-            kafka_bootstrap_servers=remote.settings.kafka_bootstrap_servers,
-            pseudonym_key=KEY,
-        ),
-        instance=dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)),
-    )
+    chosen = load_settings(databricks_compute=request.getfixturevalue(compute)).databricks_compute
+    remote.settings = remote.settings.model_copy(update={"databricks_compute": chosen})
+    here = embedded(remote)
     events = [interaction(number) for number in range(200)]
     remote.publish(*events, *events[:6], *MALFORMED)
     done, expected = remote.refresh(), here.refresh()

@@ -1,0 +1,190 @@
+"""What goes wrong in a workspace ends a run with what was found and what to do, and shows no secret."""
+
+from __future__ import annotations
+
+import shutil
+import time
+
+import pytest
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::dagster.PreviewWarning"),  # raised by the Pipes library itself
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+SUBMIT = "/jobs/runs/submit"
+
+
+def ending(workspace, *parts: str | None) -> None:
+    workspace.ending = workspace.Ending(*parts)
+
+
+@pytest.mark.parametrize(
+    ("parts", "summary"),
+    [
+        (
+            ("INTERNAL_ERROR", "FAILED", "CLOUD_FAILURE", "CLOUD_FAILURE", "No capacity of that kind in the zone"),
+            "The compute of the job that was to do bronze of user_interactions did not start, or was lost.",
+        ),
+        (
+            ("INTERNAL_ERROR", "FAILED", "CLUSTER_ERROR", "CLIENT_ERROR", "Library installation failed"),
+            "The compute of the job that was to do bronze of user_interactions did not start, or was lost.",
+        ),
+        (
+            ("INTERNAL_ERROR", None, "CLOUD_FAILURE", "CLOUD_FAILURE", "Quota of cores is used up: 10 of 10"),
+            "The workspace, or the cloud below it, had no room for the job that was to do bronze of user_interactions.",
+        ),
+        (
+            ("SKIPPED", "MAXIMUM_CONCURRENT_RUNS_REACHED", "MAX_CONCURRENT_RUNS_EXCEEDED", "CLIENT_ERROR", "2000 runs"),
+            "The workspace, or the cloud below it, had no room for the job that was to do bronze of user_interactions.",
+        ),
+        (
+            ("TERMINATED", "TIMEDOUT", "RUN_EXECUTION_ERROR", "CLIENT_ERROR", "Run timed out"),
+            "The job that was to do bronze of user_interactions took longer than it may, and was ended.",
+        ),
+        (
+            ("TERMINATED", "CANCELED", "USER_CANCELED", "CLIENT_ERROR", "Run cancelled by a person"),
+            "The job that was to do bronze of user_interactions was cancelled in the workspace.",
+        ),
+        (
+            ("TERMINATED", "FAILED", "UNAUTHORIZED_ERROR", "CLIENT_ERROR", "No USE SCHEMA on main.streaming"),
+            "The workspace did not let the job that was to do bronze of user_interactions do its work.",
+        ),
+        (
+            ("TERMINATED", "FAILED", "RUN_EXECUTION_ERROR", "CLIENT_ERROR", "Workload failed"),
+            "The job that was to do bronze of user_interactions failed.",
+        ),
+        (
+            ("TERMINATED", "SUCCESS", "SUCCESS", "SUCCESS", ""),
+            "The job that was to do bronze of user_interactions ended well, but what it had to tell did not arrive.",
+        ),
+    ],
+    ids=lambda value: value[2] if isinstance(value, tuple) else "",
+)
+def test_an_end_of_the_run_is_told(far, workspace, parts, summary):
+    """However the run of a job ends, Dagster's run ends with an error of its own, the state's message and a way out."""
+    ending(workspace, *parts)
+    told = far.fails()
+    assert told.splitlines()[0] == summary
+    assert parts[-1] in told
+    assert "What to do: " in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    ("part", "refusal", "summary"),
+    [
+        (
+            SUBMIT,
+            (429, "RESOURCE_EXHAUSTED", "Too many requests"),
+            "The Databricks workspace takes no more at the moment: could not launch the job",
+        ),
+        (
+            SUBMIT,
+            (403, "PERMISSION_DENIED", "You may not attach to the cluster"),
+            "The Databricks workspace does not let us in: could not launch the job",
+        ),
+        (
+            SUBMIT,
+            (400, "INVALID_PARAMETER_VALUE", "Cluster 7 does not exist"),
+            "The Databricks workspace refused: could not launch the job",
+        ),
+        (
+            "/runs/get",
+            (503, "TEMPORARILY_UNAVAILABLE", "Back soon"),
+            "The Databricks workspace refused: could not follow the job",
+        ),
+    ],
+    ids=lambda value: value[1] if isinstance(value, tuple) else "",
+)
+def test_a_refusal_is_told(far, workspace, part, refusal, summary):
+    """What the workspace does not take ends the run with what was asked, its answer, and what to do."""
+    workspace.startup_seconds = 60
+    workspace.refusals[part] = workspace.Refusal(*refusal)
+    told = far.fails()
+    assert told.splitlines()[0] == f"{summary} for bronze of user_interactions."
+    assert refusal[2] in told
+    assert "What to do: " in told
+
+
+def test_a_bad_token_is_told_and_not_shown(far, workspace):
+    """A token that the workspace does not know ends the run; neither its text nor Dagster's log has the token."""
+    bad = "dapi-which-is-old"
+    workspace.profile.write_text(f"[DEFAULT]\nhost = {workspace.url}\ntoken = {bad}\nretry_timeout_seconds = 2\n")
+    told = far.fails()
+    assert told.startswith("The Databricks workspace does not let us in: could not upload streaming_assets-0.1.0-py3-")
+    assert "renew the token" in told
+    assert bad not in told + far.log()
+
+
+def test_no_workspace_is_told(far, monkeypatch, tmp_path):
+    """Without a host and a login, the run says which variables to set."""
+    monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(tmp_path / "there-is-none"))
+    told = far.fails()
+    assert told.startswith("There is no Databricks workspace to work in.")
+    assert "DATABRICKS_HOST" in told
+
+
+def test_a_workspace_out_of_reach_is_told(far, workspace):
+    """A host that does not answer is named."""
+    workspace.profile.write_text("[DEFAULT]\nhost = http://127.0.0.1:9\ntoken = dapi-of-a-person\nretry_timeout_seconds = 1\n")
+    told = far.fails()
+    assert told.startswith("The Databricks workspace refused: could not upload ")
+    assert "http://127.0.0.1:9" in told
+
+
+def test_a_missing_volume_is_told(far, workspace):
+    """A volume that does not exist is named, with how to make it, before anything is launched."""
+    shutil.rmtree(workspace.volume)
+    told = far.fails()
+    assert told.splitlines()[0] == f"There is no volume at {workspace.volume}."
+    assert "CREATE VOLUME" in told
+    assert workspace.runs == {}
+
+
+def test_missing_settings_are_told(far, workspace):
+    """Without a volume and a cluster that the workspace reaches, nothing is launched, and both are named."""
+    told = far.fails(databricks_volume=None, kafka_bootstrap_servers=None)
+    assert "STREAMING_ASSETS_DATABRICKS_VOLUME" in told
+    assert "STREAMING_ASSETS_KAFKA_BOOTSTRAP_SERVERS" in told
+    assert workspace.requests == []
+
+
+def test_a_job_that_takes_too_long_is_cancelled(far, workspace):
+    """A job that waits for its compute longer than it may is cancelled, and the run says after which time."""
+    workspace.startup_seconds = 60
+    started = time.monotonic()
+    told = far.fails(databricks_timeout_minutes=0.01)
+    assert told.startswith("The job that was to do bronze of user_interactions took longer than it may, and was ended.")
+    assert "it had not ended after 0.01 minutes" in told
+    assert "STREAMING_ASSETS_DATABRICKS_TIMEOUT_MINUTES" in told
+    (run,) = workspace.runs.values()
+    assert run.done.wait(5)
+    assert (run.result_state, time.monotonic() - started < 50) == ("CANCELED", True)
+
+
+def test_a_job_tells_its_own_error(far, workspace):
+    """What a job finds out is told in its own words: here, that its secret scope has no key for pseudonyms."""
+    workspace.secrets["streaming"] = {}
+    told = far.fails()
+    assert told.splitlines()[0] == "The settings can't be used."
+    assert "`pseudonym_key` of the secret scope streaming" in told
+    (run,) = workspace.runs.values()
+    assert (run.result_state, "SettingsError" in run.output) == ("FAILED", True)
+
+
+def test_a_scope_that_does_not_exist_is_told(far):
+    """A job that can't read its secret scope names it."""
+    told = far.fails(databricks_secret_scope="nowhere")
+    assert told.splitlines()[0].startswith("The Databricks workspace ")
+    assert "read the secret scope nowhere" in told
+    assert "Scope nowhere does not exist!" in told
+
+
+def test_a_job_that_breaks_down_is_told(far, workspace):
+    """A job that ends without a word of its own is told by what the workspace has of its output."""
+    workspace.cluster = {"PYTHONHOME": "nowhere"}
+    told = far.fails()
+    assert told.splitlines()[0] == "The job that was to do bronze of user_interactions failed."
+    assert "<no Python frame>" in told
+    assert "runs/1001" in told
