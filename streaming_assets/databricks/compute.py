@@ -22,8 +22,6 @@ ENVIRONMENT_VERSION = "4"
 TASK = "streaming_assets"
 """Key of the only task."""
 
-JOB_PARAMETERS = ("step", "table", "rebuild", "settings", "pipes_context", "pipes_messages")
-
 
 def launch(  # noqa: PLR0913 - the parts of a launch, by name
     client: WorkspaceClient,

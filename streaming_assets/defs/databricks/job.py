@@ -12,8 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from dagster_pipes import (
-    PipesCliArgsParamsLoader,
     PipesContext,
+    PipesMappingParamsLoader,
     PipesUnityCatalogVolumesContextLoader,
     PipesUnityCatalogVolumesMessageWriter,
 )
@@ -24,6 +24,7 @@ from streaming_assets.defs.databricks.request import Request, job_settings, read
 from streaming_assets.defs.resources import Runtime
 from streaming_assets.defs.steps import Report, Work, perform
 from streaming_assets.errors import Fault, SettingsError, StreamingAssetsError
+from streaming_assets.lake.mounts import suit_commits_to
 from streaming_assets.registry import load_sources
 from streaming_assets.settings import Settings
 
@@ -39,13 +40,14 @@ def main() -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stdout)
     request = read_request(sys.argv[1:])
-    loader = PipesCliArgsParamsLoader()  # type: ignore[no-untyped-call]
-    if not loader.is_dagster_pipes_process():
+    if not request.pipes:
         _run(request, None)
         return
     failure = None
     with PipesContext(
-        loader, PipesUnityCatalogVolumesContextLoader(), PipesUnityCatalogVolumesMessageWriter(interval=_TELL_SECONDS)
+        PipesMappingParamsLoader(request.pipes),
+        PipesUnityCatalogVolumesContextLoader(),
+        PipesUnityCatalogVolumesMessageWriter(interval=_TELL_SECONDS),
     ) as pipes:
         try:
             _run(request, pipes)
@@ -64,6 +66,7 @@ def _run(request: Request, pipes: PipesContext | None) -> None:
     with TemporaryDirectory(prefix="streaming-assets-job-", ignore_cleanup_errors=True) as home:
         settings = job_settings(request, _secrets(request), Path(home))
         expect_key(source, settings)
+        suit_commits_to(settings.lake_path)
         with Runtime(settings, log, "spark") as runtime:
             for report in perform(Work(source, request.step, runtime, log)):
                 if pipes is None:

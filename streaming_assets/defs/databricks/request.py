@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+from dagster_pipes import DAGSTER_PIPES_CONTEXT_ENV_VAR, DAGSTER_PIPES_MESSAGES_ENV_VAR
+
 from streaming_assets.defs.steps import Kind, Step
 from streaming_assets.errors import Fault, SettingsError
 from streaming_assets.settings import EXISTING_SESSION, PREFIX, Settings, load_settings
@@ -24,6 +26,13 @@ PASSED = frozenset(
 """Settings that a job is given where they were set; of all others it has the defaults, or a secret of their name."""
 
 
+_PIPES = {
+    "--dagster-pipes-context": DAGSTER_PIPES_CONTEXT_ENV_VAR,
+    "--dagster-pipes-messages": DAGSTER_PIPES_MESSAGES_ENV_VAR,
+}
+"""What Pipes tells a job, and the names under which its loader wants it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What a job is to do."""
@@ -34,6 +43,8 @@ class Request:
     """The step."""
     settings: Mapping[str, Any]
     """The settings that it is given."""
+    pipes: Mapping[str, str]
+    """Where it finds Dagster, as Pipes names it; empty where nobody listens."""
 
 
 def arguments(source: str, step: Step, settings: Settings) -> dict[str, str]:
@@ -56,17 +67,17 @@ def arguments(source: str, step: Step, settings: Settings) -> dict[str, str]:
 
 
 def read_request(words: Sequence[str]) -> Request:
-    """Read the arguments of a job; those of Pipes are left alone."""
+    """Read the arguments of a job."""
     parser = argparse.ArgumentParser(prog="streaming-assets-job", allow_abbrev=False)
     parser.add_argument("--source", required=True)
     parser.add_argument("--step", required=True, choices=get_args(Kind))
-    for name in ("--table", "--reason", "--since"):
+    for name in ("--table", "--reason", "--since", *_PIPES):
         # A parameter of the bundle's job that is not given is empty.
         parser.add_argument(name, type=lambda text: text or None)
     parser.add_argument("--rebuild", type=json.loads, default=False)
     parser.add_argument("--min-files", type=int, default=Step(kind="maintain").min_files)
     parser.add_argument("--settings", type=json.loads, default={})
-    told, _ = parser.parse_known_args(words)
+    told = parser.parse_args(words)
     step = Step(
         kind=told.step,
         table=told.table,
@@ -75,7 +86,8 @@ def read_request(words: Sequence[str]) -> Request:
         since=told.since,
         min_files=told.min_files,
     )
-    return Request(told.source, step, told.settings)
+    pipes = {variable: getattr(told, name.strip("-").replace("-", "_")) for name, variable in _PIPES.items()}
+    return Request(told.source, step, told.settings, pipes if all(pipes.values()) else {})
 
 
 def job_settings(request: Request, secrets: Mapping[str, str], home: Path) -> Settings:

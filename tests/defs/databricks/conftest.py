@@ -80,22 +80,22 @@ class Far:
             "databricks_poll_seconds": 0.1,
         }
 
-    def run(self, table: str = "bronze", **settings) -> dg.ExecuteInProcessResult:
+    def run(self, table: str = "bronze", *, run_config=None, **settings) -> dg.ExecuteInProcessResult:
         """Materialize one table."""
+        key = dg.AssetKey([self.source.name, *table.split("/")])
+        return self.run_job(f"refresh_{self.source.name}", asset_selection=[key], run_config=run_config, **settings)
+
+    def run_job(self, name: str, *, asset_selection=None, run_config=None, **settings) -> dg.ExecuteInProcessResult:
+        """Run a job of the definitions; keyword arguments are settings."""
         chosen = load_settings(**{**self.settings, **settings})
         definitions = build_definitions(Registry({self.source.name: self.source}), chosen)
-        job = definitions.resolve_job_def(f"refresh_{self.source.name}")
-        key = dg.AssetKey([self.source.name, *table.split("/")])
-        return job.execute_in_process(
-            instance=self.instance,
-            raise_on_error=False,
-            asset_selection=[key],
-            run_config={"ops": {}},
+        return definitions.resolve_job_def(name).execute_in_process(
+            instance=self.instance, raise_on_error=False, asset_selection=asset_selection, run_config=run_config
         )
 
-    def fails(self, table: str = "bronze", **settings) -> str:
+    def fails(self, table: str = "bronze", **how) -> str:
         """Materialize one table, which must fail for a reason; return the reason's text."""
-        result = self.run(table, **settings)
+        result = self.run(table, **how)
         assert not result.success
         (failed,) = [event for event in result.all_events if event.is_step_failure and "verify" not in event.step_key]
         return failed.event_specific_data.user_failure_data.description

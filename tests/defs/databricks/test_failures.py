@@ -127,7 +127,9 @@ def test_no_workspace_is_told(far, monkeypatch, tmp_path):
 
 def test_a_workspace_out_of_reach_is_told(far, workspace):
     """A host that does not answer is named."""
-    workspace.profile.write_text("[DEFAULT]\nhost = http://127.0.0.1:9\ntoken = dapi-of-a-person\nretry_timeout_seconds = 1\n")
+    workspace.profile.write_text(
+        "[DEFAULT]\nhost = http://127.0.0.1:9\ntoken = dapi-of-a-person\nretry_timeout_seconds = 1\n"
+    )
     told = far.fails()
     assert told.startswith("The Databricks workspace refused: could not upload ")
     assert "http://127.0.0.1:9" in told

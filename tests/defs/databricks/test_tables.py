@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -44,15 +46,34 @@ def serverless(workspace, tmp_path):
         yield "serverless"
 
 
+NO_LINKS = """
+#include <errno.h>
+int link(const char *from, const char *to) { errno = ENOSYS; return -1; }
+int linkat(int a, const char *from, int b, const char *to, int flags) { errno = ENOSYS; return -1; }
+"""
+"""As on a volume of a workspace: links are not implemented."""
+
+
+def without_links(folder: Path) -> dict[str, str]:
+    """Return the environment of a process for which no file system has links, where this machine can make one."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        return {}
+    (folder / "no_links.c").write_text(NO_LINKS)
+    made = [compiler, "-shared", "-fPIC", "-o", str(folder / "no_links.so"), str(folder / "no_links.c")]
+    subprocess.run(made, check=True)
+    return {"LD_PRELOAD": str(folder / "no_links.so")}
+
+
 @pytest.fixture
 def classic(workspace, tmp_path):
-    """Let tasks find a cluster whose session has Delta and Kafka."""
+    """Let tasks find a cluster whose session has Delta and Kafka, and a volume without links."""
     properties = {**PROPERTIES, "spark.master": "local[2]", "spark.sql.shuffle.partitions": "2"}
     folder = tmp_path / "conf"
     folder.mkdir()
     lines = [f"{name} {value}\n" for name, value in properties.items()]
     (folder / "spark-defaults.conf").write_text("".join(lines))
-    workspace.cluster = {"SPARK_CONF_DIR": str(folder), "PYSPARK_PYTHON": sys.executable}
+    workspace.cluster = {"SPARK_CONF_DIR": str(folder), "PYSPARK_PYTHON": sys.executable, **without_links(tmp_path)}
     return '{"spark_version": "17.3.x-scala2.13", "node_type_id": "i3.xlarge", "num_workers": 1}'
 
 
