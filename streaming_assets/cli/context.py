@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from queue import SimpleQueue
 from types import FrameType
@@ -13,6 +13,8 @@ from rich.text import Text
 
 from streaming_assets.cli.console import err, print_note
 from streaming_assets.cli.interrupts import check_interrupt
+from streaming_assets.contract import EventSource
+from streaming_assets.engines.factory import elsewhere
 from streaming_assets.kafka.broker import connect
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.registry import Registry, load_sources
@@ -29,6 +31,23 @@ def sources(settings: Settings) -> Registry:
         hint = f"; did you mean {near}?" if near else ""
         print_note(f"{variable} is neither a setting nor an option of a source, and has no effect{hint}")
     return registry
+
+
+def sources_here(settings: Settings, names: Sequence[str]) -> list[EventSource]:
+    """Select sources whose tables this process can see; where none is named, those of a workspace are left out.
+
+    Raises:
+        UnknownSource: A name is not known.
+        EngineError: The tables of a source that is named, or of all sources, are worked on by jobs in a workspace.
+    """
+    selected = sources(settings).select(names)
+    here = [source for source in selected if settings.engine_of(source.name) != "databricks"]
+    if len(here) < len(selected) and (names or not here):
+        raise elsewhere()
+    for source in selected:
+        if source not in here:
+            print_note(f"{source.name} is left out: its tables lie in a Databricks workspace; Dagster shows them")
+    return here
 
 
 def _note_broken(registry: Registry) -> None:

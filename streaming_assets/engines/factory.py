@@ -63,7 +63,7 @@ def make_engine(settings: Settings, connection: Connection | None, name: EngineN
     """
     # An engine's libraries are loaded when it is used, and those of no other engine.
     if (name or settings.engine) == "databricks":
-        raise _elsewhere()
+        raise elsewhere()
     if (name or settings.engine) == "spark":
         return _spark(settings, connection)
     from streaming_assets.engines.embedded import EmbeddedEngine  # noqa: PLC0415
@@ -87,7 +87,8 @@ def _spark(settings: Settings, connection: Connection | None) -> Engine:
     return SparkEngine(settings, connection)
 
 
-def _elsewhere() -> EngineError:
+def elsewhere() -> EngineError:
+    """Return the error of whoever wants to work on tables that only jobs in a workspace see."""
     return EngineError(
         "Engine `databricks` works in a workspace, not in this process.",
         found="a command that works on the tables itself",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from streaming_assets.cli.console import err, print_error, print_json, print_note, print_table, size
-from streaming_assets.cli.context import sources
+from streaming_assets.cli.context import sources_here
 from streaming_assets.cli.interrupts import check_interrupt
 from streaming_assets.contract import EventSource
 from streaming_assets.errors import StreamingAssetsError
@@ -25,7 +25,7 @@ def maintain(names: Sequence[str], *, as_json: bool) -> bool:
         StreamingAssetsError: A source is unknown.
     """
     settings = load_settings()
-    selected = sources(settings).select(names)
+    selected = sources_here(settings, names)
     outcomes: dict[str, list[Outcome]] = {source.name: [] for source in selected}
     failures: list[StreamingAssetsError] = []
     with err.status("maintaining") as status:

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from streaming_assets.cli.console import age, counted, out, print_json, print_note
-from streaming_assets.cli.context import sources
+from streaming_assets.cli.context import sources_here
 from streaming_assets.layers.quarantine import Group, QuarantineState, quarantine_state
 from streaming_assets.settings import load_settings
 
@@ -29,7 +29,7 @@ def quarantine(names: Sequence[str], *, raw: bool, as_json: bool) -> None:
         StreamingAssetsError: A source is unknown, or a table can't be read.
     """
     settings = load_settings()
-    selected = sources(settings).select(names)
+    selected = sources_here(settings, names)
     states = [quarantine_state(source, settings.lake_path, raw=raw) for source in selected]
     if as_json:
         print_json([_plain(state, raw=raw) for state in states])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from streaming_assets.cli.console import age, print_json, print_note, print_table, size
-from streaming_assets.cli.context import sources
+from streaming_assets.cli.context import sources_here
 from streaming_assets.lake.layout import TableId
 from streaming_assets.layers.state import TableState, source_state
 from streaming_assets.settings import load_settings
@@ -19,7 +19,7 @@ def tables(names: Sequence[str], *, as_json: bool) -> None:
         StreamingAssetsError: A source is unknown, or a table can't be read.
     """
     settings = load_settings()
-    states = {source.name: source_state(source, settings.lake_path) for source in sources(settings).select(names)}
+    states = {source.name: source_state(source, settings.lake_path) for source in sources_here(settings, names)}
     if as_json:
         print_json([_plain(state) for of_source in states.values() for state in of_source])
         return

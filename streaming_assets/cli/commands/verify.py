@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.text import Text
 
 from streaming_assets.cli.console import err, out, print_json, print_table
-from streaming_assets.cli.context import sources
+from streaming_assets.cli.context import sources_here
 from streaming_assets.engines.factory import Engines
 from streaming_assets.kafka.broker import connect_if_running
 from streaming_assets.lake import layout
@@ -28,7 +28,7 @@ def verify(names: Sequence[str], *, choice: Choice, as_json: bool) -> bool:
         StreamingAssetsError: A source is unknown, or a table can't be read.
     """
     settings = load_settings()
-    selected = sources(settings).select(names)
+    selected = sources_here(settings, names)
     findings: list[tuple[str, Finding]] = []
     empty: list[str] = []
     with (
