@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import pickle
 
 import pytest
@@ -74,3 +75,18 @@ def test_faults_are_counted():
     """A definition has one fault or several."""
     assert InvalidDefinition("shop", FAULTS[:1]).summary == "The definition of plugin 'shop' has 1 fault."
     assert InvalidDefinition("shop", FAULTS).summary == "The definition of plugin 'shop' has 2 faults."
+
+
+@pytest.mark.parametrize("kind", [kind for kind in kinds() if kind not in {SettingsError, InvalidDefinition}])
+def test_an_error_can_be_told_as_plain_values(kind):
+    """An error that another process told in plain values is one of its kind, with its parts."""
+    error = kind("It failed.", **PARTS)
+    again = errors.restored(json.loads(json.dumps(errors.told(error))))
+    assert (type(again), str(again), again.parts()) == (kind, str(error), error.parts())
+
+
+def test_an_error_of_an_unknown_kind_keeps_its_text():
+    """What another process told of a kind that is not known here, or is made of faults, is an error with its text."""
+    for told in ({**errors.told(TableError("It failed.")), "kind": "Fault"}, errors.told(SettingsError(FAULTS))):
+        again = errors.restored(told)
+        assert (type(again), again.summary, again.found) == (StreamingAssetsError, told["summary"], told["found"])

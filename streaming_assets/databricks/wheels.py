@@ -11,6 +11,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -78,7 +79,7 @@ def wheel_of(name: str) -> tuple[str, bytes]:
 def _built(name: str, folder: Path) -> tuple[str, bytes]:
     """Build the wheel of a checkout that is installed in place."""
     with TemporaryDirectory(prefix="streaming-assets-wheel-") as target:
-        uv = shutil.which("uv")
+        uv = os.environ.get("UV") or shutil.which("uv")  # `uv run` tells where it is
         command = (
             [uv, "build", "--wheel", "--quiet", "--out-dir", target, str(folder)]
             if uv

@@ -184,7 +184,7 @@ class PipesJob(PipesDatabricksServerlessClient):
                 f"The job that {_clause(doing)} ended well, but what it had to tell did not arrive.",
                 found=f"no last message in a folder of {self.volume_path}",
                 meaning=KEPT,
-                remedy="see that it runs the same version of streaming-assets as Dagster (the bundle's job is "
+                remedy="see that it runs the version of this package that Dagster runs (the bundle's job is "
                 "brought up to date by `databricks bundle deploy`), then materialize again",
             )
 
