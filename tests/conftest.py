@@ -72,7 +72,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("spark"):
             item.add_marker(pytest.mark.long)
-            item.add_marker(pytest.mark.timeout(600))  # on a new machine Spark brings its packages first
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(600))  # on a new machine Spark brings its packages first
             # PySpark leaves its own to be closed by Python.
             item.add_marker(pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"))
 

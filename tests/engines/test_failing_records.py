@@ -10,12 +10,7 @@ import pytest
 from streaming_assets.contract import Field, ScalarType, SilverTable
 from streaming_assets.errors import PluginError
 
-pytestmark = [
-    pytest.mark.timeout(600),  # the first one starts Spark, and on a new machine brings its packages
-    pytest.mark.filterwarnings(
-        "ignore:unclosed <socket:ResourceWarning"
-    ),  # PySpark leaves its own to be closed by Python
-]
+pytestmark = pytest.mark.spark
 
 ENGINES = ("embedded", "spark")
 AT = "2026-03-01T11:00:00Z"
@@ -153,7 +148,6 @@ def test_a_broken_plugin_is_told(refined, what):
     assert embedded == spark
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("what", TOO_MANY)
 def test_too_many_failures_are_a_broken_plugin(refined, what):
     """Where a thousand records of a slice fail, each engine gives up looking for more, and says it is the plugin."""

@@ -22,7 +22,7 @@ from streaming_assets.registry import load_sources
 
 pytestmark = [
     pytest.mark.broker,
-    pytest.mark.long,
+    pytest.mark.spark,
     pytest.mark.usefixtures("spark_settings"),
     pytest.mark.timeout(3600),  # every other turn starts Spark
 ]

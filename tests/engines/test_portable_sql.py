@@ -82,8 +82,7 @@ def test_a_form_is_refused_with_the_portable_one(refused, portable):
     assert all(any(re.search(rf"\b{word}\b", text) for word in added) for text in told), told[0]
 
 
-@pytest.mark.timeout(600)  # it starts Spark, and on a new machine brings its packages
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # PySpark leaves its own to be closed by Python
+@pytest.mark.spark
 def test_portable_forms_give_the_same_rows(spark_settings, tmp_path):
     """Each portable form has no fault, and gives the same rows on Spark and on DuckDB, over values at all ends."""
     from streaming_assets.engines.spark.columns import casts  # noqa: PLC0415 - it needs pyspark

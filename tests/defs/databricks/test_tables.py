@@ -21,7 +21,7 @@ from streaming_assets.settings import load_settings
 
 pytestmark = [
     pytest.mark.broker,
-    pytest.mark.long,
+    pytest.mark.spark,
     pytest.mark.timeout(900),
     pytest.mark.usefixtures("spark_settings"),
     pytest.mark.filterwarnings("ignore::dagster.PreviewWarning"),  # raised by the Pipes library itself

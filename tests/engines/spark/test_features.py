@@ -16,12 +16,7 @@ from streaming_assets.layers.verify import verify
 
 pytest.importorskip("pyspark", reason="engine `spark` is not installed: pyspark is missing")
 
-pytestmark = [
-    pytest.mark.timeout(600),  # the first one starts Spark, and on a new machine brings its packages
-    pytest.mark.filterwarnings(
-        "ignore:unclosed <socket:ResourceWarning"
-    ),  # PySpark leaves its own to be closed by Python
-]
+pytestmark = pytest.mark.spark
 
 UNREADABLE = {
     "deletionVectors": "SET TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')",

@@ -8,7 +8,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.spark, pytest.mark.usefixtures("sp
 
 
 def test_workers_are_of_the_same_python(command_line, tmp_path):
-    """A refresh that is called by its whole path needs no `python3` on the path: workers run in the same environment."""
+    """Workers run in the environment of the refresh, whatever `python3` is on the path."""
     (tmp_path / "python3").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "python3").chmod(0o755)
     command_line.ok("produce", "user_interactions", "--limit", "20")
