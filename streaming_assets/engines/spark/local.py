@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from filelock import FileLock
 from pyspark import SparkConf, SparkContext
 from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
-from streaming_assets.engines.spark.session import log_path
 from streaming_assets.kafka.jars import cache_folder
 from streaming_assets.settings import Settings
 
@@ -40,30 +40,31 @@ PROPERTIES: Mapping[str, str] = {
 """Properties of a session on this machine; `spark_config` wins."""
 
 
-def local_session(settings: Settings, needed: Mapping[str, str]) -> SparkSession:
+def local_session(settings: Settings, needed: Mapping[str, str], log: Path) -> SparkSession:
     """Return a new session of the Spark of this process, which is started if there is none.
 
     Args:
         settings: The settings.
         needed: Further properties.
+        log: File for what Spark has to say.
     """
     with SparkContext._lock:  # noqa: SLF001 - as the builder does
         if SparkContext._active_spark_context is None:  # noqa: SLF001 - there is no public way to ask
-            _start(settings, needed)
+            _start(settings, needed, log)
     # One of its own, as views have the same names for all sources.
     return SparkSession.builder.getOrCreate().newSession()
 
 
-def _start(settings: Settings, needed: Mapping[str, str]) -> None:
+def _start(settings: Settings, needed: Mapping[str, str], log: Path) -> None:
     """Start Spark, which writes what it has to say to a file: it is for whoever looks for a cause."""
     conf = SparkConf().setMaster(settings.spark_master).setAppName("streaming_assets")
     conf.setAll([*{**PROPERTIES, **needed, **settings.spark_config}.items()])
     if settings.spark_master.startswith("local"):
         # The workers run on this machine, and need what this process has; `python3` on the path may be another one.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    settings.home.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(parents=True, exist_ok=True)
     # Spark's resolver takes files that another process has not written to their end.
     cache_folder().mkdir(parents=True, exist_ok=True)
-    with FileLock(cache_folder() / "spark-packages.lock"), log_path(settings).open("ab") as log:
-        gateway = launch_gateway(conf, popen_kwargs={"stdout": log, "stderr": log})  # type: ignore[no-untyped-call]
+    with FileLock(cache_folder() / "spark-packages.lock"), log.open("ab") as output:
+        gateway = launch_gateway(conf, popen_kwargs={"stdout": output, "stderr": output})  # type: ignore[no-untyped-call]
     SparkContext(conf=conf, gateway=gateway)

@@ -82,7 +82,7 @@ def _remote(address: str) -> SparkSession:
 def _local(settings: Settings) -> SparkSession:
     from streaming_assets.engines.spark.local import local_session  # noqa: PLC0415 - it knows the JVM
 
-    return local_session(settings, _NEEDED)
+    return local_session(settings, _NEEDED, log_path(settings))
 
 
 def log_path(settings: Settings) -> Path:
