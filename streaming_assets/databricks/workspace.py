@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import metadata
 
 import requests
 from databricks.sdk import WorkspaceClient
@@ -23,7 +24,7 @@ def open_workspace() -> WorkspaceClient:
         WorkspaceRefused: None is named, or there is no way to log in.
     """
     try:
-        return WorkspaceClient(product="streaming-assets", product_version="0.1.0")
+        return WorkspaceClient(product="streaming-assets", product_version=metadata.version("streaming-assets"))
     except ValueError as error:
         raise WorkspaceRefused(
             "There is no Databricks workspace to work in.",
