@@ -55,9 +55,12 @@ def test_ending_a_run_cancels_its_job(state, run_of_dagster, workspace):
     process, home = run_of_dagster
     workspace.startup_seconds = 120 if state == "PENDING" else 0
     until(lambda: any(run.life_cycle_state == state for run in workspace.runs.values()))
-    time.sleep(0.3)
-    process.send_signal(signal.SIGTERM)
-    process.wait(timeout=90)
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        # As the button Terminate does it: the run is marked, and its process is told.
+        (record,) = instance.get_run_records()
+        instance.report_run_canceling(record.dagster_run)
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=90)
     (run,) = workspace.runs.values()
     assert run.done.wait(5)
     assert (run.cancelled, run.result_state) == (True, "CANCELED")
