@@ -11,6 +11,15 @@ from collections.abc import Callable, Iterator
 
 from sqlglot import exp
 
+from streaming_assets.sqlcheck.edges import (
+    delimiter_problem,
+    empty_match_problem,
+    length_problem,
+    letter_problem,
+    logarithm_problem,
+    padding_problem,
+    place_problem,
+)
 from streaming_assets.sqlcheck.guards import passed_pattern
 from streaming_assets.sqlcheck.patterns import sql_pattern_problem
 from streaming_assets.sqlcheck.problems import Problem, snippet
@@ -163,7 +172,9 @@ def _position(node: exp.Substring | exp.SplitPart) -> str | None:
 
 def _item(node: exp.Bracket) -> str | None:
     first_part = isinstance(node.this, exp.RegexpSplit) and [item.sql() for item in node.expressions] == ["0"]
-    if node.args.get("safe") or first_part:
+    if node.args.get("safe"):
+        return place_problem(node)
+    if first_part:
         return None
     return "try_element_at(…, n), counted from 1: a missing item stops the whole batch on Spark"
 
@@ -216,6 +227,12 @@ _RULES: tuple[tuple[type | tuple[type, ...], Callable[..., str | None]], ...] = 
     (exp.RegexpExtract, _extraction),
     (exp.RegexpReplace, _replacement),
     ((exp.Substring, exp.SplitPart), _position),
+    ((exp.Left, exp.Right, exp.Substring), length_problem),
+    ((exp.Ln, exp.Log), logarithm_problem),
+    (exp.Pad, padding_problem),
+    (exp.SplitPart, delimiter_problem),
+    (exp.Chr, letter_problem),
+    ((exp.RegexpReplace, exp.RegexpCount, exp.RegexpSplit), empty_match_problem),
     (exp.Bracket, _item),
     ((exp.ArrayAgg, exp.ArrayUniqueAgg), _list_order),
     (exp.SHA2, _sha2),

@@ -112,4 +112,5 @@ def test_portable_forms_give_the_same_rows(spark_settings, tmp_path):
 
 
 def values(rows: pa.Table) -> list[str]:
-    return sorted(map(repr, rows.column("v").to_pylist()))
+    """Return a column as text, in order, and of fractional numbers the nine digits that agree."""
+    return sorted(f"{each:.9g}" if isinstance(each, float) else repr(each) for each in rows.column("v").to_pylist())
