@@ -75,12 +75,13 @@ def failure_of(client: WorkspaceClient, run: Run, name: str) -> JobError | None:
 
 
 def _kind(run: Run, code: str, said: str) -> Callable[[str, str], JobError]:
-    ended = run.state.result_state if run.state else None
+    ended, cycle = (run.state.result_state, run.state.life_cycle_state) if run.state else (None, None)
     if ended in _BY_RESULT:
         return _BY_RESULT[ended]
     if code in _QUOTA or _is_quota(code, said):
         return _quota
-    if code in _COMPUTE or (run.state is not None and run.state.life_cycle_state is RunLifeCycleState.INTERNAL_ERROR):
+    # A task that failed by itself leaves its run in the state that lost compute does: only the code tells them apart.
+    if code in _COMPUTE or (not code and cycle is RunLifeCycleState.INTERNAL_ERROR):
         return _no_compute
     return _unauthorized if code == "UNAUTHORIZED_ERROR" else _failed
 

@@ -53,8 +53,8 @@ class Ending:
 
     life_cycle_state: str
     result_state: str | None
-    code: str
-    kind: str
+    code: str | None
+    kind: str | None
     message: str
 
 
@@ -78,7 +78,9 @@ class Run:
     def task(self) -> Mapping[str, Any]:
         return self.request["tasks"][0]
 
-    def end(self, life_cycle_state: str, result_state: str | None, code: str, kind: str, message: str) -> None:
+    def end(
+        self, life_cycle_state: str, result_state: str | None, code: str | None, kind: str | None, message: str
+    ) -> None:
         self.life_cycle_state, self.result_state = life_cycle_state, result_state
         self.code, self.kind, self.message = code, kind, message
         self.done.set()
@@ -231,8 +233,9 @@ class Workspace:
         elif run.process.returncode == 0:
             run.end("TERMINATED", "SUCCESS", "SUCCESS", "SUCCESS", "")
         else:
-            message = "Workload failed, see run output for details"
-            run.end("TERMINATED", "FAILED", "RUN_EXECUTION_ERROR", "CLIENT_ERROR", message)
+            task = run.task["task_key"]
+            message = f"Task {task} failed with message: Workload failed, see run output for details."
+            run.end("INTERNAL_ERROR", "FAILED", "RUN_EXECUTION_ERROR", "CLIENT_ERROR", message)
 
     def _environment(self, run: Run) -> dict[str, str]:
         specs = [each["spec"] for each in run.request.get("environments", ())]
@@ -271,7 +274,7 @@ class Workspace:
             **({"result_state": run.result_state} if run.result_state else {}),
         }
         ended = {"termination_details": {"code": run.code, "type": run.kind, "message": run.message}}
-        status = {"state": "TERMINATED" if run.code else "RUNNING", **(ended if run.code else {})}
+        status = {"state": "TERMINATED" if run.done.is_set() else "RUNNING", **(ended if run.code else {})}
         return {
             "run_id": run.run_id,
             "run_name": run.request.get("run_name", ""),

@@ -47,12 +47,20 @@ def ending(workspace, *parts: str | None) -> None:
             "The job that was to do bronze of user_interactions was cancelled in the workspace.",
         ),
         (
-            ("TERMINATED", "FAILED", "UNAUTHORIZED_ERROR", "CLIENT_ERROR", "No USE SCHEMA on main.streaming"),
+            ("INTERNAL_ERROR", "FAILED", "UNAUTHORIZED_ERROR", "CLIENT_ERROR", "No USE SCHEMA on main.streaming"),
             "The workspace did not let the job that was to do bronze of user_interactions do its work.",
         ),
         (
             ("TERMINATED", "FAILED", "RUN_EXECUTION_ERROR", "CLIENT_ERROR", "Workload failed"),
             "The job that was to do bronze of user_interactions failed.",
+        ),
+        (
+            ("INTERNAL_ERROR", "FAILED", "RUN_EXECUTION_ERROR", "CLIENT_ERROR", "Task x failed with message: Workload"),
+            "The job that was to do bronze of user_interactions failed.",
+        ),
+        (
+            ("INTERNAL_ERROR", "FAILED", None, None, "Unexpected failure while waiting for the cluster to be ready"),
+            "The compute of the job that was to do bronze of user_interactions did not start, or was lost.",
         ),
         (
             ("TERMINATED", "SUCCESS", "SUCCESS", "SUCCESS", ""),
