@@ -94,7 +94,8 @@ def timed_out(name: str, found: str) -> JobTimedOut:
         expected="an end within STREAMING_ASSETS_DATABRICKS_TIMEOUT_MINUTES",
         meaning=KEPT,
         remedy="materialize again, as it goes on from there; if it had to wait for its compute, take other compute; "
-        "else set STREAMING_ASSETS_DATABRICKS_TIMEOUT_MINUTES higher",
+        "else set STREAMING_ASSETS_DATABRICKS_TIMEOUT_MINUTES higher, and deploy the bundle's job, where it is that "
+        "one, with a higher `--var timeout_seconds=…`",
     )
 
 

@@ -22,12 +22,13 @@ BUNDLE = yaml.safe_load((ROOT / "databricks.yml").read_text("utf-8"))
 TARGETS = ("serverless", "classic")
 
 
-def job(target: str, **variables: str) -> dict[str, object]:
+def job(target: str, **variables: str | int) -> dict[str, object]:
     """Return the job of a target with its variables put in, as the CLI would deploy it."""
-    defaults = {name: str(each["default"]) for name, each in BUNDLE["variables"].items() if "default" in each}
+    defaults = {name: each["default"] for name, each in BUNDLE["variables"].items() if "default" in each}
     text = json.dumps(BUNDLE["targets"][target]["resources"]["jobs"]["streaming_assets"])
     for name, value in {**defaults, **variables}.items():
-        text = text.replace(f"${{var.{name}}}", value)
+        # A variable that stands alone keeps its type.
+        text = text.replace(f'"${{var.{name}}}"', json.dumps(value)).replace(f"${{var.{name}}}", str(value))
     return json.loads(text)
 
 
@@ -86,6 +87,13 @@ def test_without_dagster_it_refreshes_a_source(target):
         "kafka_bootstrap_servers": "k:9092",
     }
     assert request.settings.keys() <= PASSED
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_its_time_out_can_be_raised(target):
+    """A job may take as long as Dagster lets it by default, or as long as its variable says."""
+    assert job(target)["timeout_seconds"] == load_settings().databricks_timeout_minutes * 60
+    assert job(target, timeout_seconds=9000)["timeout_seconds"] == 9000
 
 
 def test_wheels_are_built_and_installed():
