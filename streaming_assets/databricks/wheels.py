@@ -26,7 +26,7 @@ from urllib.parse import unquote, urlsplit
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import NotFound
 
-from streaming_assets.databricks.workspace import NOTHING, explained
+from streaming_assets.databricks.workspace import NOTHING, refusals_told
 from streaming_assets.errors import EngineError
 
 FRAMEWORK = "streaming-assets"
@@ -121,7 +121,7 @@ def _files(distribution: metadata.Distribution) -> Iterator[tuple[str, bytes]]:
 
 def _upload(client: WorkspaceClient, volume: str, name: str, content: bytes) -> str:
     path = f"{volume}/wheels/{hashlib.sha256(content).hexdigest()[:16]}/{name}"
-    with explained(client, f"upload {name}", volume=volume):
+    with refusals_told(client, f"upload {name}", volume=volume):
         try:
             client.files.get_metadata(path)
         except NotFound:

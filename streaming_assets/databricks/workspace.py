@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
 
 import requests
 from databricks.sdk import WorkspaceClient
-from databricks.sdk.errors import NotFound, PermissionDenied, TooManyRequests, Unauthenticated
+from databricks.sdk.errors import BadRequest, NotFound, PermissionDenied, TooManyRequests, Unauthenticated
 from databricks.sdk.errors.base import DatabricksError
 
 from streaming_assets.errors import JobError, QuotaExceeded, VolumeMissing, WorkspaceRefused
+from streaming_assets.settings import PREFIX
 
 NOTHING = "nothing was read or written"
 _LONGEST = 1000
@@ -38,24 +40,39 @@ def open_workspace() -> WorkspaceClient:
 
 
 @contextmanager
-def explained(client: WorkspaceClient, doing: str, *, volume: str | None = None) -> Iterator[None]:
+def refusals_told(
+    client: WorkspaceClient, doing: str, *, volume: str | None = None, setting: str | None = None
+) -> Iterator[None]:
     """Turn what the workspace refuses into our errors; none of them shows the token.
 
     Args:
         client: The workspace.
         doing: What is asked of it, as in "could not <doing>".
         volume: The volume, where it is about one.
+        setting: The setting that names what is asked for, where one does.
 
     Raises:
         JobError: The workspace refused; its kind says why.
     """
     try:
         yield
-    except (DatabricksError, requests.RequestException, TimeoutError, ValueError) as error:
-        raise _refusal(client, error, doing, volume) from None
+    except (DatabricksError, requests.RequestException, TimeoutError) as error:
+        raise _refusal(client, error, doing, volume, setting) from None
+    except ValueError as error:
+        if not _comes_from_sdk(error):
+            raise
+        raise _refusal(client, error, doing, volume, setting) from None
 
 
-def _refusal(client: WorkspaceClient, error: Exception, doing: str, volume: str | None) -> JobError:
+def _comes_from_sdk(error: ValueError) -> bool:
+    """Tell whether the SDK raised an error, as where a login is refused; all others are faults of this framework."""
+    modules = [str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return any(module.startswith("databricks.sdk") for module in modules)
+
+
+def _refusal(
+    client: WorkspaceClient, error: Exception, doing: str, volume: str | None, setting: str | None
+) -> JobError:
     # The SDK repeats what may pass by itself for five minutes, and then tells of the time only.
     cause = error.__cause__ if isinstance(error, TimeoutError) and isinstance(error.__cause__, Exception) else error
     host = client.config.host
@@ -84,11 +101,20 @@ def _refusal(client: WorkspaceClient, error: Exception, doing: str, volume: str 
             meaning=NOTHING,
             remedy="renew the token, or give its user or service principal the permissions of docs/databricks.md",
         )
+    if isinstance(cause, (BadRequest, NotFound)) and setting is not None:
+        return WorkspaceRefused(
+            f"The Databricks workspace does not know what it was asked for: could not {doing}.",
+            found=found,
+            expected=f"what {PREFIX}{setting.upper()} names",
+            meaning=NOTHING,
+            remedy=f"mend {PREFIX}{setting.upper()}, or make what it names; then materialize again",
+        )
     return WorkspaceRefused(
         f"The Databricks workspace refused: could not {doing}.",
         found=found,
         meaning="a job that was launched before goes on in the workspace; what it commits is whole",
-        remedy="see that DATABRICKS_HOST is right and can be reached; then materialize again",
+        remedy="see that DATABRICKS_HOST is right and can be reached, and that no job of this source runs in the "
+        "workspace any more; then materialize again",
     )
 
 

@@ -24,7 +24,7 @@ from streaming_assets.contract import EventSource
 from streaming_assets.databricks.compute import launch
 from streaming_assets.databricks.outcome import KEPT, failure_of, has_ended, is_ending, timed_out
 from streaming_assets.databricks.wheels import upload_wheels
-from streaming_assets.databricks.workspace import explained, open_workspace
+from streaming_assets.databricks.workspace import open_workspace, refusals_told
 from streaming_assets.defs.databricks.messages import Received
 from streaming_assets.defs.databricks.request import arguments, require
 from streaming_assets.defs.steps import Report, Step
@@ -89,7 +89,7 @@ class PipesJob(PipesDatabricksServerlessClient):
         told = arguments(source.name, step, self._settings)
         wheels = self._wheels()
         with (
-            explained(self.client, f"exchange messages about {doing}", volume=self.volume_path),
+            refusals_told(self.client, f"exchange messages about {doing}", volume=self.volume_path),
             dg.open_pipes_session(
                 context=context, context_injector=self._injector, message_reader=self._reader
             ) as session,
@@ -113,7 +113,7 @@ class PipesJob(PipesDatabricksServerlessClient):
         token = hashlib.sha256(key.encode()).hexdigest()
 
         def send() -> int:
-            with explained(self.client, f"launch the job for {doing}"):
+            with refusals_told(self.client, f"launch the job for {doing}", setting="databricks_compute"):
                 return launch(
                     self.client,
                     self._settings,
@@ -138,7 +138,7 @@ class PipesJob(PipesDatabricksServerlessClient):
         deadline, seen = time.monotonic() + minutes * 60, None
         try:
             while True:
-                with explained(self.client, f"follow the job for {doing}"):
+                with refusals_told(self.client, f"follow the job for {doing}"):
                     run = self.client.jobs.get_run(run_id)
                 state = run.state.life_cycle_state if run.state else None
                 if state != seen:

@@ -95,7 +95,7 @@ def test_an_end_of_the_run_is_told(far, workspace, parts, summary):
         (
             SUBMIT,
             (400, "INVALID_PARAMETER_VALUE", "Cluster 7 does not exist"),
-            "The Databricks workspace refused: could not launch the job",
+            "The Databricks workspace does not know what it was asked for: could not launch the job",
         ),
         (
             "/runs/get",
@@ -113,6 +113,14 @@ def test_a_refusal_is_told(far, workspace, part, refusal, summary):
     assert told.splitlines()[0] == f"{summary} for bronze of user_interactions."
     assert refusal[2] in told
     assert "What to do: " in told
+
+
+def test_a_job_that_is_not_there_names_the_setting(far):
+    """An id that the workspace has no job of is one in a setting, which the run names."""
+    told = far.fails(databricks_compute='{"job_id": 5}')
+    assert "Job 5 does not exist." in told
+    assert "mend STREAMING_ASSETS_DATABRICKS_COMPUTE" in told
+    assert "DATABRICKS_HOST" not in told
 
 
 def test_a_bad_token_is_told_and_not_shown(far, workspace):
@@ -188,6 +196,7 @@ def test_a_scope_that_does_not_exist_is_told(far):
     told = far.fails(databricks_secret_scope="nowhere")
     assert told.splitlines()[0].startswith("The Databricks workspace ")
     assert "read the secret scope nowhere" in told
+    assert "mend STREAMING_ASSETS_DATABRICKS_SECRET_SCOPE" in told
     assert "Scope nowhere does not exist!" in told
 
 
