@@ -1,1 +1,1 @@
-"""The Databricks workspace: who asks, wheels, compute, secrets, how a job ended. Alone knows databricks-sdk."""
+"""The Databricks workspace: who asks, wheels, compute, secrets, ends. Knows databricks-sdk, as `defs/databricks/`."""

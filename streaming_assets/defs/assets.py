@@ -9,8 +9,8 @@ import dagster as dg
 from streaming_assets.contract import GoldTable
 from streaming_assets.defs.checks import bronze_check_specs, silver_check_specs
 from streaming_assets.defs.resources import Runtime
-from streaming_assets.defs.running import Result, run_step
-from streaming_assets.defs.steps import Step
+from streaming_assets.defs.running import run_step
+from streaming_assets.defs.steps import Report, Step
 from streaming_assets.defs.translator import Translator
 
 REBUILD = {
@@ -42,7 +42,7 @@ def _bronze(translator: Translator) -> dg.AssetsDefinition:
         check_specs=bronze_check_specs(source),
         pool=translator.pool,
     )
-    def bronze(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Iterator[Result]:
+    def bronze(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Iterator[Report]:
         yield from run_step(context, runtime, source, Step(kind="bronze"))
 
     return bronze
@@ -58,7 +58,7 @@ def _silver(translator: Translator) -> dg.AssetsDefinition:
         pool=translator.pool,
         config_schema=REBUILD,
     )
-    def refine(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Iterator[Result]:
+    def refine(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Iterator[Report]:
         yield from run_step(context, runtime, source, Step(kind="silver", rebuild=_wants_rebuild(context)))
 
     return refine
@@ -68,7 +68,7 @@ def _gold(translator: Translator, table: GoldTable) -> dg.AssetsDefinition:
     source, spec = translator.source, translator.gold(table)
 
     @dg.multi_asset(name=spec.key.to_python_identifier(), specs=[spec], pool=translator.pool, config_schema=REBUILD)
-    def gold(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Iterator[Result]:
+    def gold(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Iterator[Report]:
         step = Step(kind="gold", table=table.name, rebuild=_wants_rebuild(context))
         yield from run_step(context, runtime, source, step)
 

@@ -2,13 +2,15 @@
 
 # No postponed annotations here: Dagster reads those of the functions it decorates.
 
+from collections.abc import Iterator
+
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from streaming_assets.defs.full_checks import full_check_keys
 from streaming_assets.defs.resources import Runtime
-from streaming_assets.defs.running import run_op
-from streaming_assets.defs.steps import Step
+from streaming_assets.defs.running import run_step
+from streaming_assets.defs.steps import Report, Step
 from streaming_assets.defs.translator import SOURCE_TAG, Translator
 from streaming_assets.errors import StreamingAssetsError
 from streaming_assets.lake import layout
@@ -54,12 +56,13 @@ def maintenance_job(translator: Translator) -> dg.JobDefinition:
 
     @dg.op(
         name=f"{source.name}__maintain",
+        out={},  # it only observes
         config_schema={"min_files": dg.Field(int, MERGE_FROM, description="Files of one size that are worth a merge.")},
         # Jobs have no lock in common, without which no vacuum may run beside a writer: the pool takes its place.
         pool=translator.pool if _elsewhere(translator) else None,
     )
-    def compact_and_vacuum(context: dg.OpExecutionContext, runtime: dg.ResourceParam[Runtime]) -> None:
-        run_op(context, runtime, source, Step(kind="maintain", min_files=context.op_config["min_files"]))
+    def compact_and_vacuum(context: dg.OpExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Iterator[Report]:
+        yield from run_step(context, runtime, source, Step(kind="maintain", min_files=context.op_config["min_files"]))
 
     @dg.job(
         name=f"maintain_{source.name}",

@@ -2,12 +2,14 @@
 
 # No postponed annotations here: Dagster reads those of the functions it decorates.
 
+from collections.abc import Iterator
+
 import dagster as dg
 from pydantic import Field
 
 from streaming_assets.defs.resources import Runtime
-from streaming_assets.defs.running import run_op
-from streaming_assets.defs.steps import Step
+from streaming_assets.defs.running import run_step
+from streaming_assets.defs.steps import Report, Step
 from streaming_assets.defs.translator import Translator
 
 
@@ -24,9 +26,11 @@ def replay_job(translator: Translator) -> dg.JobDefinition:
     """Make the job that replays a source's quarantine and brings Gold up to what it released."""
     source = translator.source
 
-    @dg.op(name=f"{source.name}__replay_quarantine", pool=translator.pool)
-    def replay(context: dg.OpExecutionContext, config: ReplayConfig, runtime: dg.ResourceParam[Runtime]) -> None:
-        run_op(context, runtime, source, Step(kind="replay", reason=config.reason, since=config.since))
+    @dg.op(name=f"{source.name}__replay_quarantine", out={}, pool=translator.pool)  # it only observes
+    def replay(
+        context: dg.OpExecutionContext, config: ReplayConfig, runtime: dg.ResourceParam[Runtime]
+    ) -> Iterator[Report]:
+        yield from run_step(context, runtime, source, Step(kind="replay", reason=config.reason, since=config.since))
 
     @dg.job(
         name=f"replay_quarantine_{source.name}",

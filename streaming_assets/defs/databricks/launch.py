@@ -1,4 +1,4 @@
-"""How Dagster has a job do a step: launched, followed and ended through the Pipes client of dagster-databricks.
+"""How Dagster has a job do a step: launched, followed and ended here, told and telling by Pipes of dagster-databricks.
 
 This module alone imports dagster_databricks, which costs seconds and 139 MB, and only where it is used.
 """
@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 from dagster_databricks.pipes import (
-    PipesDatabricksServerlessClient,
     PipesUnityCatalogVolumesContextInjector,
     PipesUnityCatalogVolumesMessageReader,
 )
@@ -26,9 +25,9 @@ from streaming_assets.databricks.outcome import KEPT, failure_of, has_ended, is_
 from streaming_assets.databricks.wheels import upload_wheels
 from streaming_assets.databricks.workspace import open_workspace, refusals_told
 from streaming_assets.defs.databricks.messages import Received
-from streaming_assets.defs.databricks.request import arguments, require
+from streaming_assets.defs.databricks.request import arguments
 from streaming_assets.defs.steps import Report, Step
-from streaming_assets.errors import JobFailed
+from streaming_assets.errors import JobError, JobFailed
 from streaming_assets.settings import Settings
 
 Context = dg.OpExecutionContext | dg.AssetExecutionContext
@@ -38,7 +37,7 @@ _END_SECONDS = 60.0
 
 
 def performed_by_job(context: Context, settings: Settings, source: EventSource, step: Step) -> Iterator[Report]:
-    """Have a job do a step; yield what it reports once it has ended.
+    """Have a job do a step; once it has ended, yield what it reported, also where it failed afterwards.
 
     Ending the run of Dagster cancels the job.
 
@@ -51,71 +50,71 @@ def performed_by_job(context: Context, settings: Settings, source: EventSource, 
     Raises:
         StreamingAssetsError: The job told why it could not do its work, or a `JobError` tells it.
     """
-    require(settings)
-    received = PipesJob(open_workspace(), settings).run(context=context, source=source, step=step)
-    yield from received.reports()
+    told = arguments(source.name, step, settings)
+    yield from PipesJob(open_workspace(), settings).run(context, f"{step.kind} of {source.name}", told)
 
 
-class PipesJob(PipesDatabricksServerlessClient):
-    """The Pipes client of dagster-databricks, for serverless compute, clusters and jobs that there are alike.
+class PipesJob:
+    """A job that tells by Pipes, for serverless compute, clusters and jobs that there are alike.
 
-    All it has of serverless compute is that messages go through a volume, which clusters see as well; the library's
-    client for clusters has them go through DBFS, which new workspaces do not have. The library's `run` lets a step of
-    a run that is ended go on as if it had succeeded, and tells of a job that failed the state's message only.
+    Of dagster-databricks it has what carries context and messages through a volume. The library's own clients let a
+    step of a run that is ended go on as if it had succeeded, and tell of a job that failed the state's message only;
+    the one for clusters needs DBFS, which new workspaces do not have.
     """
 
     def __init__(self, client: WorkspaceClient, settings: Settings) -> None:
         """Remember workspace and settings; nothing is sent."""
+        self._client = client
         self._settings = settings
-        volume = str(settings.databricks_volume)
-        self._injector = PipesUnityCatalogVolumesContextInjector(client=client, volume_path=volume)
+        self._volume = str(settings.databricks_volume)
+        self._injector = PipesUnityCatalogVolumesContextInjector(client=client, volume_path=self._volume)
         self._reader = PipesUnityCatalogVolumesMessageReader(
             client=client,
-            volume_path=volume,
+            volume_path=self._volume,
             interval=settings.databricks_poll_seconds,
             include_stdio_in_messages=False,  # the workspace keeps them, on the run's page
         )
-        super().__init__(client, volume, self._injector, self._reader, settings.databricks_poll_seconds)
 
-    def run(  # type: ignore[override]
-        self, *, context: Context, source: EventSource, step: Step
-    ) -> Received:
-        """Launch a job, follow it to its end, and return what it told.
+    def run(self, context: Context, doing: str, told: Mapping[str, str]) -> Iterator[Report]:
+        """Launch a job and follow it to its end; yield what it told, and only then raise why it did not do all.
+
+        Args:
+            context: The step of Dagster's run.
+            doing: What it is to do, as in "bronze of orders".
+            told: Arguments of its entry point, by their names.
 
         Raises:
             StreamingAssetsError: See `performed_by_job`.
         """
-        doing = f"{step.kind} of {source.name}"
-        told = arguments(source.name, step, self._settings)
         wheels = self._wheels()
         with (
-            refusals_told(self.client, f"exchange messages about {doing}", volume=self.volume_path),
+            refusals_told(self._client, f"exchange messages about {doing}", volume=self._volume),
             dg.open_pipes_session(
                 context=context, context_injector=self._injector, message_reader=self._reader
             ) as session,
         ):
             run_id = self._launched(context, {**told, **session.get_bootstrap_cli_arguments()}, wheels, doing)
-            ended = self._followed(context, run_id, doing)
+            ended, failure = self._followed(context, run_id, doing)
         received = Received(self._results(session, ended), session.get_custom_messages())
-        self._expect_done(ended, received, doing)
-        return received
+        yield from received.reports()
+        self._expect_done(received, failure, doing)
 
     def _wheels(self) -> list[str]:
         compute = self._settings.databricks_compute
         if isinstance(compute, dict) and "job_id" in compute:
             return []  # the bundle gave its job what it needs
-        return upload_wheels(self.client, self.volume_path, self._settings.disabled_plugins)
+        return upload_wheels(self._client, self._volume, self._settings.disabled_plugins)
 
-    def _launched(self, context: Context, told: dict[str, str], wheels: list[str], doing: str) -> int:
+    def _launched(self, context: Context, told: Mapping[str, str], wheels: list[str], doing: str) -> int:
         # One launch is one run, whatever is sent again; a step that is tried again is another one.
         run = context.run
         key = f"{run.run_id} {doing} {context.retry_number} {told}"
         token = hashlib.sha256(key.encode()).hexdigest()
 
         def send() -> int:
-            with refusals_told(self.client, f"launch the job for {doing}", setting="databricks_compute"):
+            with refusals_told(self._client, f"launch the job for {doing}", setting="databricks_compute"):
                 return launch(
-                    self.client,
+                    self._client,
                     self._settings,
                     told,
                     wheels=wheels,
@@ -132,14 +131,18 @@ class PipesJob(PipesDatabricksServerlessClient):
         context.log.info("Run %d of the workspace does it.", run_id)
         return run_id
 
-    def _followed(self, context: Context, run_id: int, doing: str) -> Run:
-        """Wait for the end of a run; cancel it where it takes too long, or where Dagster's run is ended."""
+    def _followed(self, context: Context, run_id: int, doing: str) -> tuple[Run, JobError | None]:
+        """Wait for the end of a run; cancel it where it takes too long, or where Dagster's run is ended.
+
+        Returns:
+            The run, and why it did not do its work, if it did not.
+        """
         minutes = self._settings.databricks_timeout_minutes
         deadline, seen = time.monotonic() + minutes * 60, None
         try:
             while True:
-                with refusals_told(self.client, f"follow the job for {doing}"):
-                    run = self.client.jobs.get_run(run_id)
+                with refusals_told(self._client, f"follow the job for {doing}"):
+                    run = self._client.jobs.get_run(run_id)
                 state = run.state.life_cycle_state if run.state else None
                 if state != seen:
                     context.log.info(
@@ -147,11 +150,12 @@ class PipesJob(PipesDatabricksServerlessClient):
                     )
                     seen = state
                 if has_ended(run):
-                    return run
+                    return run, failure_of(self._client, run, _clause(doing))
                 if time.monotonic() > deadline:
                     self._cancel(context, run_id)
-                    raise timed_out(_clause(doing), f"it had not ended after {minutes:g} minutes; {run.run_page_url}")
-                time.sleep(self.poll_interval_seconds)
+                    late = f"it had not ended after {minutes:g} minutes; {run.run_page_url}"
+                    return run, timed_out(_clause(doing), late)
+                time.sleep(self._settings.databricks_poll_seconds)
         except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
             context.log.info("This run is ended, so the job is cancelled.")
             self._cancel(context, run_id)
@@ -160,12 +164,19 @@ class PipesJob(PipesDatabricksServerlessClient):
     def _cancel(self, context: Context, run_id: int) -> None:
         """End a run, and wait until nothing of it works any more: whoever comes next finds the tables at rest."""
         try:
-            self.client.jobs.cancel_run(run_id)
+            self._client.jobs.cancel_run(run_id)
             until = time.monotonic() + _END_SECONDS
-            while not is_ending(self.client.jobs.get_run(run_id)) and time.monotonic() < until:
-                time.sleep(min(1.0, self.poll_interval_seconds))
+            while not is_ending(self._client.jobs.get_run(run_id)):
+                if time.monotonic() > until:
+                    context.log.warning("Run %d still works; let it end before the next one starts.", run_id)
+                    return
+                time.sleep(min(1.0, self._settings.databricks_poll_seconds))
         except (DatabricksError, OSError) as error:
-            context.log.warning("Run %d could not be cancelled (%s); it may go on.", run_id, type(error).__name__)
+            context.log.warning(
+                "Run %d could not be cancelled (%s); let it end before the next one starts.",
+                run_id,
+                type(error).__name__,
+            )
 
     def _results(self, session: Any, run: Run) -> list[Any]:
         where: dict[str, dg.MetadataValue[Any]] = {"Databricks Job Run ID": dg.MetadataValue.text(str(run.run_id))}
@@ -173,16 +184,15 @@ class PipesJob(PipesDatabricksServerlessClient):
             where["Databricks Job Run URL"] = dg.MetadataValue.url(run.run_page_url)
         return list(session.get_results(implicit_materializations=False, metadata=where))
 
-    def _expect_done(self, run: Run, received: Received, doing: str) -> None:
+    def _expect_done(self, received: Received, failure: JobError | None, doing: str) -> None:
         if received.error is not None:
             raise received.error
-        failure = failure_of(self.client, run, _clause(doing))
         if failure is not None:
             raise failure
         if not received.done:
             raise JobFailed(
                 f"The job that {_clause(doing)} ended well, but what it had to tell did not arrive.",
-                found=f"no last message in a folder of {self.volume_path}",
+                found=f"no last message in a folder of {self._volume}",
                 meaning=KEPT,
                 remedy="see that it runs the version of this package that Dagster runs (the bundle's job is "
                 "brought up to date by `databricks bundle deploy`), then materialize again",

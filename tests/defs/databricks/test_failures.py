@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import shutil
 import time
+from datetime import UTC, datetime
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
+
+from streaming_assets.lake import layout
+from streaming_assets.lake.opening import open_or_create
+from streaming_assets.lake.schemas import BRONZE
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::dagster.PreviewWarning"),  # raised by the Pipes library itself
@@ -189,6 +196,27 @@ def test_a_job_tells_its_own_error(far, workspace):
     assert "`pseudonym_key` of the secret scope streaming" in told
     (run,) = workspace.runs.values()
     assert (run.result_state, "SettingsError" in run.output) == ("FAILED", True)
+
+
+def test_what_was_told_before_a_failure_stays(far, workspace):
+    """A job that maintains one table and fails at the next one has told of the first one, as a run here would have."""
+    lake = Path(workspace.volume) / "lake"
+    bronze = open_or_create(far.source, layout.bronze(far.source), lake, description="Records.")
+    for batch in (1, 2):
+        moment = datetime(2026, 1, 1, tzinfo=UTC)
+        row = {"topic": "t", "partition": 0, "offset": batch, "batch": batch, "timestamp_type": 0}
+        times = {"timestamp": moment, "ingested_at": moment, "ingested_date": moment.date()}
+        bronze.append(pa.Table.from_pylist([{**row, **times}], BRONZE), batch=batch, metadata={})
+    log = layout.silver(far.source).path(lake) / "_delta_log" / f"{0:020}.json"
+    log.parent.mkdir(parents=True)
+    log.write_text("no JSON")
+
+    result = far.run_job(f"maintain_{far.source.name}")
+    assert not result.success
+    (observed,) = [event for event in result.all_events if event.event_type_value == "ASSET_OBSERVATION"]
+    said = observed.event_specific_data.asset_observation
+    assert said.asset_key.path[-1] == "bronze"
+    assert (said.metadata["files_before"].value, said.metadata["files_after"].value) == (2, 1)
 
 
 def test_a_scope_that_does_not_exist_is_told(far):
