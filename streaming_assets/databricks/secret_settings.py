@@ -1,4 +1,4 @@
-"""What a job takes from a secret scope: those settings that are secrets, by their names."""
+"""What a job takes from a secret scope: settings that are secrets, and the user they belong to, by their names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from databricks.sdk import WorkspaceClient
 
 from streaming_assets.databricks.workspace import refusals_told
 
-NAMES = ("kafka_config", "kafka_sasl_password", "pseudonym_key", "spark_kafka_config")
+NAMES = ("kafka_config", "kafka_sasl_password", "kafka_sasl_username", "pseudonym_key", "spark_kafka_config")
 """Settings that a job takes from its scope; a key of the scope has the name of its setting."""
 
 

@@ -95,15 +95,15 @@ def job_settings(request: Request, secrets: Mapping[str, str], home: Path) -> Se
 
     Args:
         request: What it was told.
-        secrets: What its secret scope has.
+        secrets: What its secret scope has; it wins, as user and password belong together.
         home: A folder of the machine that it runs on.
 
     Raises:
         SettingsError: One is wrong, or missing.
     """
+    given = {name: value for name, value in request.settings.items() if name in PASSED}
     settings = load_settings(
-        **{name: value for name, value in request.settings.items() if name in PASSED},
-        **secrets,
+        **{**given, **secrets},
         home=home,
         engine="spark",
         source_engines={},
