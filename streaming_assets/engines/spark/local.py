@@ -1,4 +1,4 @@
-"""A Spark of this process's own. The only place that knows the JVM: everything else works over Spark Connect, too."""
+"""A Spark that this process drives. The only place that knows the JVM: all else works over Spark Connect, too."""
 
 from __future__ import annotations
 
@@ -26,40 +26,53 @@ PROPERTIES: Mapping[str, str] = {
     "spark.jars.packages": ",".join(PACKAGES),
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    "spark.driver.host": "127.0.0.1",
-    "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.memory": "2g",
     "spark.driver.defaultJavaOptions": "-XX:+UseParallelGC",  # of a batch, throughput counts and not each pause
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|jaas|pseudonym",
+}
+"""Properties of a session that is started here; `spark_config` wins."""
+
+ON_THIS_MACHINE: Mapping[str, str] = {
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
     # Made for a cluster, Spark's and Delta's defaults would cut small tables into hundreds of tasks.
     "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 1)),
     "spark.databricks.delta.snapshotPartitions": "2",
 }
-"""Properties of a session on this machine; `spark_config` wins."""
+"""The same where its executors are on this machine, too: those of a cluster have to reach the driver."""
 
 
-def local_session(settings: Settings, needed: Mapping[str, str], log: Path) -> SparkSession:
+def local_session(settings: Settings, log: Path) -> SparkSession:
     """Return a new session of the Spark of this process, which is started if there is none.
 
     Args:
         settings: The settings.
-        needed: Further properties.
         log: File for what Spark has to say.
     """
     with SparkContext._lock:  # noqa: SLF001 - as the builder does
         if SparkContext._active_spark_context is None:  # noqa: SLF001 - there is no public way to ask
-            _start(settings, needed, log)
+            _start(settings, log)
     # One of its own, as views have the same names for all sources.
     return SparkSession.builder.getOrCreate().newSession()
 
 
-def _start(settings: Settings, needed: Mapping[str, str], log: Path) -> None:
+def properties(settings: Settings) -> dict[str, str]:
+    """Return the properties of a session that is started with these settings."""
+    here = ON_THIS_MACHINE if _is_local(settings) else {}
+    return {**PROPERTIES, **here, **settings.spark_config}
+
+
+def _is_local(settings: Settings) -> bool:
+    return settings.spark_master.startswith("local")
+
+
+def _start(settings: Settings, log: Path) -> None:
     """Start Spark, which writes what it has to say to a file: it is for whoever looks for a cause."""
     conf = SparkConf().setMaster(settings.spark_master).setAppName("streaming_assets")
-    conf.setAll([*{**PROPERTIES, **needed, **settings.spark_config}.items()])
-    if settings.spark_master.startswith("local"):
+    conf.setAll([*properties(settings).items()])
+    if _is_local(settings):
         # The workers run on this machine, and need what this process has; `python3` on the path may be another one.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     log.parent.mkdir(parents=True, exist_ok=True)

@@ -27,7 +27,7 @@ _NEEDED = {
     # Spark's default is a type that the Parquet format has given up, and that other engines read without a zone.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
 }
-"""Properties that rows or speed depend on; they are set in every session."""
+"""Properties that rows or speed depend on; they are set in every session, and win over `spark_config`."""
 
 _DECISIVE = frozenset({"spark.sql.session.timeZone", "spark.sql.ansi.enabled"})
 """Those without which rows would be other ones; without the others, a refresh is slower or its files are older ones."""
@@ -82,7 +82,7 @@ def _remote(address: str) -> SparkSession:
 def _local(settings: Settings) -> SparkSession:
     from streaming_assets.engines.spark.local import local_session  # noqa: PLC0415 - it knows the JVM
 
-    return local_session(settings, _NEEDED, log_path(settings))
+    return local_session(settings, log_path(settings))
 
 
 def log_path(settings: Settings) -> Path:

@@ -16,7 +16,7 @@ from deltalake import DeltaTable
 
 pytest.importorskip("pyspark", reason="engine `spark` is not installed: pyspark is missing")
 
-from streaming_assets.engines.spark.local import PROPERTIES
+from streaming_assets.engines.spark.local import ON_THIS_MACHINE, PROPERTIES
 from streaming_assets.settings import load_settings
 
 pytestmark = [
@@ -41,7 +41,7 @@ MALFORMED = (b"not JSON", b'{"event": "like"}')
 @pytest.fixture
 def serverless(workspace, tmp_path):
     """Let tasks find a Spark Connect server, as on serverless compute."""
-    with connect.connect_server(PROPERTIES, tmp_path / "connect.log") as address:
+    with connect.connect_server({**PROPERTIES, **ON_THIS_MACHINE}, tmp_path / "connect.log") as address:
         workspace.cluster = {"SPARK_REMOTE": address}
         yield "serverless"
 
@@ -68,7 +68,7 @@ def without_links(folder: Path) -> dict[str, str]:
 @pytest.fixture
 def classic(workspace, tmp_path):
     """Let tasks find a cluster whose session has Delta and Kafka, and a volume without links."""
-    properties = {**PROPERTIES, "spark.master": "local[2]", "spark.sql.shuffle.partitions": "2"}
+    properties = {**PROPERTIES, **ON_THIS_MACHINE, "spark.master": "local[2]", "spark.sql.shuffle.partitions": "2"}
     folder = tmp_path / "conf"
     folder.mkdir()
     lines = [f"{name} {value}\n" for name, value in properties.items()]

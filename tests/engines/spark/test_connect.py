@@ -37,9 +37,10 @@ GOLD = ("events_by_type", "user_sessions", "video_activity")
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """The address of a server with Delta and Kafka."""
-    from streaming_assets.engines.spark.local import PROPERTIES  # noqa: PLC0415 - it needs pyspark
+    from streaming_assets.engines.spark.local import ON_THIS_MACHINE, PROPERTIES  # noqa: PLC0415 - it needs pyspark
 
-    with support.connect_server(PROPERTIES, tmp_path_factory.mktemp("connect") / "server.log") as address:
+    log = tmp_path_factory.mktemp("connect") / "server.log"
+    with support.connect_server({**PROPERTIES, **ON_THIS_MACHINE}, log) as address:
         yield address
 
 
