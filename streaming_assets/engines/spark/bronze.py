@@ -54,7 +54,7 @@ class Ingester:
         watch = TopicWatch(self.connection, topic, str(plan.start.topic_id))
         self._expect_same_log(topic, plan)
         position = plan.start
-        for some in offset_ranges(topic, position.next_offsets, plan.end, self.limits.records):
+        for some in commit_ranges(topic, position.next_offsets, plan.end, self.limits.records):
             position = replace(
                 position,
                 next_offsets={**position.next_offsets, **some.end},
@@ -106,7 +106,7 @@ class Ingester:
             yield from reader
 
 
-def offset_ranges(topic: str, start: Mapping[int, int], end: Mapping[int, int], most: int) -> Iterator[Offsets]:
+def commit_ranges(topic: str, start: Mapping[int, int], end: Mapping[int, int], most: int) -> Iterator[Offsets]:
     """Cut offsets into ranges of at most about `most` records, all partitions side by side.
 
     Args:

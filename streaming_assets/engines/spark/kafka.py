@@ -106,7 +106,8 @@ def java_config(config: Mapping[str, str], besides: Mapping[str, str]) -> dict[s
 
     Args:
         config: Properties in librdkafka's names.
-        besides: Properties in the Java client's names that are given besides.
+        besides: Properties in the Java client's names that are given besides; where they say how to log in, what has no
+            counterpart is taken to be said by them.
 
     Raises:
         SettingsError: A property about logging in has no counterpart.
@@ -126,7 +127,7 @@ def java_config(config: Mapping[str, str], besides: Mapping[str, str]) -> dict[s
         mechanism = known.get("sasl.mechanism", "PLAIN").upper()
         left += [] if mechanism in _MODULES else ["sasl.mechanism"]
         known["sasl.jaas.config"] = _jaas(mechanism, *(config[name] for name in _LOGIN))
-    if left and not besides:
+    if left and not any(name.startswith(_SECURITY) for name in besides):
         raise SettingsError([Fault(
             where="STREAMING_ASSETS_KAFKA_CONFIG",
             found=f"{', '.join(left)}, which Spark's Kafka client has under other names",

@@ -56,6 +56,8 @@ def test_a_login_without_counterpart_is_refused(name):
     assert name in str(raised.value)
     assert "STREAMING_ASSETS_SPARK_KAFKA_CONFIG" in str(raised.value)
     assert "a secret" not in str(raised.value)
+    with pytest.raises(SettingsError):
+        kafka.java_config({name: "a secret"}, {"fetch.max.bytes": "1000"})
     assert kafka.java_config({name: "a secret"}, {"sasl.mechanism": "OAUTHBEARER"}) == {}
 
 
@@ -71,13 +73,13 @@ def test_ranges_cover_every_offset_once(most):
     start, end = {0: 5, 1: 0, 2: 7}, {0: 12, 1: 30}
     found = [
         (partition, offset)
-        for some in bronze.offset_ranges("t", start, end, most)
+        for some in bronze.commit_ranges("t", start, end, most)
         for partition in some.start
         for offset in range(some.start[partition], some.end[partition])
     ]
     assert sorted(found) == [*((0, offset) for offset in range(5, 12)), *((1, offset) for offset in range(30))]
     sizes = [sum(some.end[one] - some.start[one] for one in some.start)
-             for some in bronze.offset_ranges("t", start, end, most)]  # fmt: skip
+             for some in bronze.commit_ranges("t", start, end, most)]  # fmt: skip
     assert max(sizes) <= most + len(end)
     assert min(sizes) > 0
 
