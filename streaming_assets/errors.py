@@ -171,7 +171,7 @@ class ReplayError(StreamingAssetsError):
 
 
 class EngineError(StreamingAssetsError):
-    """The engine lacks what it needs to go on: memory or disk space."""
+    """The engine can't be had, lacks memory or disk space, or failed."""
 
 
 class MaintenanceEnded(StreamingAssetsError):

@@ -25,7 +25,7 @@ from streaming_assets.fitting import Fitter
 from streaming_assets.lake.schemas import COORDINATES, MISFIT, silver_schema
 
 _MEMORY = "256MiB"
-"""Memory of DuckDB in one worker; a batch of Spark's has 10,000 records by default."""
+"""Memory of DuckDB in one worker; a batch of Spark's has at most 20,000 records, as `session` sets."""
 
 _LARGEST = 16 * 2**10
 """Longest value, in bytes, that the native check looks at."""
