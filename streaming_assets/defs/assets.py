@@ -22,6 +22,20 @@ REBUILD = {
 }
 """What can be asked of a run of Silver or Gold, in the Launchpad."""
 
+WAYS_OUT = {
+    "accept_loss": dg.Field(
+        bool,
+        default_value=False,
+        description="Go on after records that Kafka deleted before they were read; Bronze records the loss.",
+    ),
+    "undo_foreign_writes": dg.Field(
+        bool,
+        default_value=False,
+        description="First take back what other writers did to any table of the source.",
+    ),
+}
+"""What can be asked of a run of Bronze, where the one before it ended with a decision to take."""
+
 
 def source_assets(translator: Translator) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """Make the assets of a source: the topic as an external asset, and one asset for each Delta table."""
@@ -41,9 +55,11 @@ def _bronze(translator: Translator) -> dg.AssetsDefinition:
         specs=[spec],
         check_specs=bronze_check_specs(source),
         pool=translator.pool,
+        config_schema=WAYS_OUT,
     )
     def bronze(context: dg.AssetExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Iterator[Report]:
-        yield from run_step(context, runtime, source, Step(kind="bronze"))
+        config = context.op_execution_context.op_config
+        yield from run_step(context, runtime, source, Step(kind="bronze", **{name: config[name] for name in WAYS_OUT}))
 
     return bronze
 

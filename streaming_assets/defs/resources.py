@@ -76,10 +76,19 @@ class Runtime:
         """Return the engine of a source for everything after Bronze; it needs no broker."""
         return self._table_engines.of(source)
 
-    def refresh(self, source: EventSource) -> SourceRefresh:
-        """Return the refresh of a source that reads Kafka; raises as `connection`."""
-        engine = self._engines.of(source)
-        return SourceRefresh(source, self.settings, engine, self.connection, on_wait=lambda: self._waits(source))
+    def refresh(
+        self, source: EventSource, *, accept_loss: bool = False, undo_foreign_writes: bool = False
+    ) -> SourceRefresh:
+        """Return the refresh of a source that reads Kafka; raises as `connection`. For the wishes see there."""
+        return SourceRefresh(
+            source,
+            self.settings,
+            self._engines.of(source),
+            self.connection,
+            on_wait=lambda: self._waits(source),
+            accept_loss=accept_loss,
+            undo_foreign_writes=undo_foreign_writes,
+        )
 
     def refresh_tables(self, source: EventSource, *, rebuild: Rebuild | None = None) -> SourceRefresh:
         """Return the refresh of a source's tables after Bronze, which needs no broker."""

@@ -1,4 +1,4 @@
-"""What a run can ask of a source, and what comes of it: the one place that says what an asset reports.
+"""What a run can ask of a source, and when it reports what: tables by `materialized`, checks by `checks`.
 
 A step is performed in the process of the run, or by a job elsewhere; what it reports is the same.
 """
@@ -18,7 +18,7 @@ from streaming_assets.defs.full_check_groups import group_named
 from streaming_assets.defs.materialized import batch_of, materialized, position, reasons, rows_of
 from streaming_assets.defs.resources import Runtime
 from streaming_assets.defs.translator import table_key, topic_key
-from streaming_assets.engines.protocol import Rebuilt, Refined, Replayed, Staged
+from streaming_assets.engines.protocol import Ingested, Rebuilt, Refined, Replayed, Staged
 from streaming_assets.kafka.broker import connect_if_running
 from streaming_assets.lake import layout
 from streaming_assets.lake.maintenance import MERGE_FROM, Maintained
@@ -28,6 +28,7 @@ from streaming_assets.layers.bronze import source_lag
 from streaming_assets.layers.moments import read_moment
 from streaming_assets.layers.outdated import outdated_tables
 from streaming_assets.layers.replay import select
+from streaming_assets.layers.undo import Undone
 from streaming_assets.layers.verify import Verifier
 
 Kind = Literal["bronze", "silver", "gold", "refresh", "replay", "verify", "maintain"]
@@ -46,6 +47,10 @@ class Step:
     """Of `gold`: the table. Of `verify`: the group of checks."""
     rebuild: bool = False
     """Whether the layer is made anew."""
+    accept_loss: bool = False
+    """Of `bronze` and `refresh`: go on after records that Kafka deleted unread; Bronze records the loss."""
+    undo_foreign_writes: bool = False
+    """Of the same: first take back what other writers did to any table of the source."""
     reason: str | None = None
     """Of `replay`: only records with this reason."""
     since: str | None = None
@@ -79,10 +84,7 @@ def perform(work: Work) -> Iterator[Report]:
 
 def _bronze(work: Work) -> Iterator[Report]:
     source, runtime = work.source, work.runtime
-    steps = []
-    for step in runtime.refresh(source).bronze():
-        work.log.info("Batch %d is in Bronze: %d records.", step.batch, step.records)
-        steps.append(step)
+    commits = list(_ingested(work))
     lag = sum(source_lag(source, runtime.connection, runtime.lake).values())
     yield dg.AssetObservation(topic_key(source), metadata={"lag": lag})
     with runtime.locked(source):
@@ -93,31 +95,41 @@ def _bronze(work: Work) -> Iterator[Report]:
         checks=checks,
         nothing=f"Topic {source.topic.name} holds no events yet; there is nothing to read.",
         told={
-            "rows_added": sum(step.records for step in steps),
-            "commits": len(steps),
+            "rows_added": sum(done.records for done in commits),
+            "commits": len(commits),
             "lag_after": lag,
             **position(source, runtime.lake),
         },
     )
 
 
+def _ingested(work: Work) -> Iterator[Ingested]:
+    wishes = {"accept_loss": work.step.accept_loss, "undo_foreign_writes": work.step.undo_foreign_writes}
+    for done in work.runtime.refresh(work.source, **wishes).bronze():
+        if isinstance(done, Undone):
+            work.log.info("Taken back of %s: %s.", done.table.name, "; ".join(done.commits))
+            continue
+        work.log.info("Batch %d is in Bronze: %d records.", done.batch, done.records)
+        yield done
+
+
 def _silver(work: Work) -> Iterator[Report]:
     source, runtime = work.source, work.runtime
     before = NO_BATCH if work.step.rebuild else batch_of(layout.silver(source), runtime.lake)
-    steps = list(_refined(work))
+    slices = list(_refined(work))
     # What a run brought is counted, so that the cost follows what is new; one that brought nothing counts all.
-    checks = _counted(source, runtime, after=before if steps else NO_BATCH)
+    checks = _counted(source, runtime, after=before if slices else NO_BATCH)
     nothing = "Bronze holds no records yet; there is nothing to refine."
-    quarantined = sum(step.quarantined for step in steps)
+    quarantined = sum(done.quarantined for done in slices)
     yield materialized(
         layout.silver(source),
         runtime.lake,
         checks=checks,
         nothing=nothing,
         told={
-            "rows_added": sum(step.silver for step in steps),
-            "records_read": sum(step.records for step in steps),
-            "duplicates": sum(step.duplicates for step in steps),
+            "rows_added": sum(done.silver for done in slices),
+            "records_read": sum(done.records for done in slices),
+            "duplicates": sum(done.duplicates for done in slices),
             "quarantined": quarantined,
         },
     )
@@ -132,21 +144,21 @@ def _silver(work: Work) -> Iterator[Report]:
 
 def _refined(work: Work) -> Iterator[Refined]:
     rebuild: Literal["silver"] | None = "silver" if work.step.rebuild else None
-    for step in work.runtime.refresh_tables(work.source, rebuild=rebuild).silver():
-        if isinstance(step, Staged):
-            work.log.info("Rebuilt: %d of %d records.", step.records, step.total)
+    for done in work.runtime.refresh_tables(work.source, rebuild=rebuild).silver():
+        if isinstance(done, Staged):
+            work.log.info("Rebuilt: %d of %d records.", done.records, done.total)
             continue
-        if isinstance(step, Rebuilt):
+        if isinstance(done, Rebuilt):
             work.log.info(
                 "Silver and quarantine are rebuilt: %d and %d rows, generation %d.",
-                *(step.silver, step.quarantined, step.generation),
+                *(done.silver, done.quarantined, done.generation),
             )
             continue
         work.log.info(
             "Up to batch %d: %d records, %d to Silver, %d to quarantine, %d duplicates.",
-            *(step.batch, step.records, step.silver, step.quarantined, step.duplicates),
+            *(done.batch, done.records, done.silver, done.quarantined, done.duplicates),
         )
-        yield step
+        yield done
 
 
 def _counted(source: EventSource, runtime: Runtime, *, after: int) -> list[dg.AssetCheckResult]:
@@ -167,14 +179,14 @@ def _aggregated(work: Work, table: GoldTable) -> Report:
     source, runtime = work.source, work.runtime
     identity = layout.gold(source, table)
     before = rows_of(identity, runtime.lake)
-    steps = list(runtime.refresh_tables(source, rebuild="gold" if work.step.rebuild else None).gold(table))
+    commits = list(runtime.refresh_tables(source, rebuild="gold" if work.step.rebuild else None).gold(table))
     return materialized(
         identity,
         runtime.lake,
         nothing="Silver holds no rows yet; there is nothing to compute.",
         told={
             "rows_added": rows_of(identity, runtime.lake) - before,
-            "rows_written": sum(step.rows for step in steps),
+            "rows_written": sum(done.rows for done in commits),
         },
     )
 
@@ -189,20 +201,20 @@ def _refresh(work: Work) -> Iterator[Report]:
 def _replay(work: Work) -> Iterator[Report]:
     source, since = work.source, work.step.since
     selection = select(work.step.reason, None if since is None else read_moment(since))
-    for step in work.runtime.refresh_tables(source).replay(selection):
-        if isinstance(step, Replayed):
-            yield from _released(work, step)
+    for done in work.runtime.refresh_tables(source).replay(selection):
+        if isinstance(done, Replayed):
+            yield from _released(work, done)
 
 
-def _released(work: Work, step: Replayed) -> Iterator[Report]:
+def _released(work: Work, done: Replayed) -> Iterator[Report]:
     work.log.info(
         "%d quarantined records: %d to Silver, %d duplicates, %d still do not fit.",
-        *(step.records, step.silver, step.duplicates, step.quarantined),
+        *(done.records, done.silver, done.duplicates, done.quarantined),
     )
-    told = {"to_silver": step.silver, "duplicates": step.duplicates, "still_quarantined": step.quarantined}
-    if step.batch is not None:
+    told = {"to_silver": done.silver, "duplicates": done.duplicates, "still_quarantined": done.quarantined}
+    if done.batch is not None:
         for table in (layout.silver(work.source), layout.quarantine(work.source)):
-            yield dg.AssetObservation(table_key(table), description="replay", metadata={"batch": step.batch, **told})
+            yield dg.AssetObservation(table_key(table), description="replay", metadata={"batch": done.batch, **told})
 
 
 def _verify(work: Work) -> Iterator[Report]:

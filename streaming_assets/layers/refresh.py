@@ -83,17 +83,17 @@ class SourceRefresh:
             StreamingAssetsError: What went wrong; everything committed before stays and is not done again.
         """
         with self._lock():
-            if self._undo:
-                yield from undo_foreign_writes(self.source, self._settings.lake_path)
+            yield from self._take_back()
             yield from self._make_anew()  # first, as it mends tables for which Bronze would not be read on
             yield from self._ingest()
             yield from self._engine.refine(self.source)
             for table in self.source.gold:
                 yield from self._aggregate(table)
 
-    def bronze(self) -> Iterator[Ingested]:
-        """Refresh Bronze alone; raises as `run`."""
+    def bronze(self) -> Iterator[Undone | Ingested]:
+        """Refresh Bronze alone, after what others did to any table was taken back if asked for; raises as `run`."""
         with self._lock():
+            yield from self._take_back()
             yield from self._ingest()
 
     def silver(self) -> Iterator[Refined | Staged | Rebuilt]:
@@ -125,6 +125,10 @@ class SourceRefresh:
             yield from self._engine.replay(self.source, selection)
             for table in self.source.gold:
                 yield from self._aggregate(table)
+
+    def _take_back(self) -> Iterator[Undone]:
+        if self._undo:
+            yield from undo_foreign_writes(self.source, self._settings.lake_path)
 
     def _ingest(self) -> Iterator[Ingested]:
         if self._connection is None:

@@ -25,6 +25,12 @@ PASSED = frozenset(
 )
 """Settings that a job is given where they were set; of all others it has the defaults, or a secret of their name."""
 
+_WISHES = {
+    "--rebuild": "rebuild",
+    "--accept-loss": "accept_loss",
+    "--undo-foreign-writes": "undo_foreign_writes",
+}
+"""Arguments that are true or false, and what they are of a step."""
 
 _PIPES = {
     "--dagster-pipes-context": DAGSTER_PIPES_CONTEXT_ENV_VAR,
@@ -60,7 +66,7 @@ def arguments(source: str, step: Step, settings: Settings) -> dict[str, str]:
         "--source": source,
         "--step": step.kind,
         **{name: value for name, value in optional.items() if value is not None},
-        "--rebuild": json.dumps(step.rebuild),
+        **{name: json.dumps(getattr(step, field)) for name, field in _WISHES.items()},
         "--min-files": str(step.min_files),
         "--settings": json.dumps(given, sort_keys=True),
     }
@@ -74,7 +80,8 @@ def read_request(words: Sequence[str]) -> Request:
     for name in ("--table", "--reason", "--since", *_PIPES):
         # A parameter of the bundle's job that is not given is empty.
         parser.add_argument(name, type=lambda text: text or None)
-    parser.add_argument("--rebuild", type=json.loads, default=False)
+    for name in _WISHES:
+        parser.add_argument(name, type=json.loads, default=False)
     parser.add_argument("--min-files", type=int, default=Step(kind="maintain").min_files)
     parser.add_argument("--settings", type=json.loads, default={})
     told = parser.parse_args(words)
@@ -82,6 +89,8 @@ def read_request(words: Sequence[str]) -> Request:
         kind=told.step,
         table=told.table,
         rebuild=told.rebuild,
+        accept_loss=told.accept_loss,
+        undo_foreign_writes=told.undo_foreign_writes,
         reason=told.reason,
         since=told.since,
         min_files=told.min_files,

@@ -53,7 +53,7 @@ def explained(source: EventSource) -> Iterator[None]:
             found=first_line(error),
             meaning="what was committed before stays, and is not done again; no row of the write that failed is in a "
             "table",
-            remedy=f"fix the cause named above, then run `streaming-assets refresh {source.name} --engine spark`",
+            remedy=f"fix the cause named above, then refresh {source.name} again",
         ) from error
 
 

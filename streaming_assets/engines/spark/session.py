@@ -94,17 +94,20 @@ def _unavailable(settings: Settings, error: Exception) -> EngineError:
     if settings.spark_master == EXISTING_SESSION:
         where, way = "the session that is there", "run it where there is one, as in a job of a Databricks workspace"
     elif settings.spark_remote:
-        where, way = f"the server at {settings.spark_remote}", "start it, or mend STREAMING_ASSETS_SPARK_REMOTE"
+        where, way = (
+            f"the server at {settings.spark_remote}",
+            "start it, or mend STREAMING_ASSETS_SPARK_REMOTE; or use `--engine embedded`",
+        )
     else:
         where = f"master {settings.spark_master}"
         way = (
             f"see {log_path(settings)}; Spark needs Java 17 or 21, and Maven Central once for its packages; "
-            "or let STREAMING_ASSETS_SPARK_REMOTE name a Spark Connect server"
+            "or let STREAMING_ASSETS_SPARK_REMOTE name a Spark Connect server; or use `--engine embedded`"
         )
     return EngineError(
         "There is no Spark session.",
         found=f"{type(error).__name__}: {first_line(error)}",
         expected=f"a session of Spark 4.0 with Delta and Kafka from {where}",
         meaning="nothing was read or written",
-        remedy=f"{way}; or use `--engine embedded`",
+        remedy=way,
     )

@@ -63,6 +63,8 @@ def test_every_argument_of_a_launch_is_a_parameter(target):
     settings = load_settings(databricks_volume="/Volumes/a/b/c", kafka_bootstrap_servers="k:9092", batch_records=7)
     steps = [
         Step(kind="gold", table="t", rebuild=True),
+        Step(kind="bronze", accept_loss=True),
+        Step(kind="refresh", undo_foreign_writes=True),
         Step(kind="replay", reason="missing_field", since="2h"),
         Step(kind="maintain", min_files=9),
     ]
