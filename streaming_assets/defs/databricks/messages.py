@@ -88,7 +88,10 @@ def _plain_value(value: dg.MetadataValue[Any]) -> dict[str, Any]:
         columns = [{"name": column.name, "type": column.type} for column in value.schema.columns]
         records = [dict(record.data) for record in value.records]
         return {"raw_value": {"records": records, "schema": columns}, "type": "table"}
-    return {"raw_value": value.value, "type": _PIPES_TYPES[type(value)]}
+    kind = _PIPES_TYPES.get(type(value))
+    if kind is None:
+        raise TypeError(f"{type(value).__name__} has no counterpart in the Pipes protocol")
+    return {"raw_value": value.value, "type": kind}
 
 
 class Received:

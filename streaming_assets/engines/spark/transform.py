@@ -41,7 +41,8 @@ class Transformed:
     misfits: DataFrame
     """The records that do not fit: coordinates, `batch`, `reason`, `field`, `detail`."""
     found: Row
-    """Of the rows before those without a required value were taken out: `low` and `high` event time, and all `days`."""
+    """Of the rows before those without a required value were taken out: how many `rows`, `low` and `high` event time,
+    all `days`, and under `null_<place>` how many lack the required column of that place."""
 
 
 def transform(session: SparkSession, source: EventSource, decided: DataFrame) -> Transformed:
