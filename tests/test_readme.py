@@ -113,6 +113,14 @@ def test_numbers_of_the_table_are_the_defaults():
     assert {name: float(re.match(r"[0-9.]*", shown[name])[0] or "nan") for name in numbers} == numbers
 
 
+def test_a_server_is_started_with_what_a_session_here_has():
+    """The command that starts a Spark Connect server names the packages and the properties by which Delta works."""
+    local = pytest.importorskip("streaming_assets.engines.spark.local", exc_type=ImportError)
+    assert f"--packages {','.join(local.PACKAGES)} " in README
+    delta = ("spark.sql.extensions", "spark.sql.catalog.spark_catalog")
+    assert [name for name in delta if f"--conf {name}={local.PROPERTIES[name]}" not in README] == []
+
+
 def test_files_it_names_are_there():
     """Every file that the README links to, or shows in a command, is in the project."""
     named = re.findall(r"\]\(([^)#]+)\)", README) + re.findall(r"`(?:uv run python )?([\w.]+/[\w./]+)`", README)
