@@ -152,8 +152,9 @@ class PipesJob:
                 if has_ended(run):
                     return run, failure_of(self._client, run, _clause(doing))
                 if time.monotonic() > deadline:
-                    self._cancel(context, run_id)
+                    at_rest = self._cancel(context, run_id)
                     late = f"it had not ended after {minutes:g} minutes; {run.run_page_url}"
+                    late += "" if at_rest else "; it may still work: first see that it has ended"
                     return run, timed_out(_clause(doing), late)
                 time.sleep(self._settings.databricks_poll_seconds)
         except (dg.DagsterExecutionInterruptedError, KeyboardInterrupt):
@@ -161,15 +162,15 @@ class PipesJob:
             self._cancel(context, run_id)
             raise
 
-    def _cancel(self, context: Context, run_id: int) -> None:
-        """End a run, and wait until nothing of it works any more: whoever comes next finds the tables at rest."""
+    def _cancel(self, context: Context, run_id: int) -> bool:
+        """End a run, and wait until nothing of it works any more; tell whether the tables are at rest then."""
         try:
             self._client.jobs.cancel_run(run_id)
             until = time.monotonic() + _END_SECONDS
             while not is_ending(self._client.jobs.get_run(run_id)):
                 if time.monotonic() > until:
                     context.log.warning("Run %d still works; let it end before the next one starts.", run_id)
-                    return
+                    return False
                 time.sleep(min(1.0, self._settings.databricks_poll_seconds))
         except (DatabricksError, OSError) as error:
             context.log.warning(
@@ -177,6 +178,8 @@ class PipesJob:
                 run_id,
                 type(error).__name__,
             )
+            return False
+        return True
 
     def _results(self, session: Any, run: Run) -> list[Any]:
         where: dict[str, dg.MetadataValue[Any]] = {"Databricks Job Run ID": dg.MetadataValue.text(str(run.run_id))}
