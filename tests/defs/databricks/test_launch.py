@@ -118,7 +118,7 @@ def test_nothing_is_left_in_the_volume_but_wheels(launched, workspace):
 def test_the_bundles_job_is_run(launched, workspace):
     """A job that the bundle deployed is run by its id with the same arguments; it has wheels of its own."""
     names = ("source", "step", "table", "reason", "since", "rebuild", "min_files", "settings")
-    names += ("dagster_pipes_context", "dagster_pipes_messages")
+    names += ("accept_loss", "undo_foreign_writes", "dagster_pipes_context", "dagster_pipes_messages")
     parameters = [word for name in names for word in (f"--{name.replace('_', '-')}", f"{{{{job.parameters.{name}}}}}")]
     wheel = {"package_name": "streaming_assets", "entry_point": "streaming-assets-job", "parameters": parameters}
     workspace.jobs[7] = {
