@@ -24,6 +24,8 @@ _NEEDED = {
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.maxConcurrentOutputFileWriters": "64",  # otherwise a write sorts its rows by day, whatever the days
     "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",  # a worker's check costs a little for each batch
+    # What is kept is gone through two or three times: looking for a dense form costs more than it gives back.
+    "spark.sql.inMemoryColumnarStorage.compressed": "false",
     # Spark's default is a type that the Parquet format has given up, and that other engines read without a zone.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
 }

@@ -14,7 +14,7 @@ SELECT
   actor.login AS actor_login,
   repo.id AS repo_id,
   repo.name AS repo_name,
-  CASE WHEN repo.name LIKE '%/%' THEN nullif(split_part(repo.name, '/', 1), '') END AS org,
+  nullif(substring(repo.name, 1, greatest(locate('/', repo.name) - 1, 0)), '') AS org,
   payload.action AS action,
   public
 FROM events
