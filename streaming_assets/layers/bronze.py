@@ -51,10 +51,7 @@ def plan_ingest(
     state = topic_state(connection, source.topic.name)
     bronze = open_table(layout.bronze(source), lake)
     position = read_position(bronze) if bronze else START
-    reached = Reached(position.next_offsets, position.cluster_id, position.topic_id)
-    found = find_break(source.topic.name, state, reached)
-    if found is not None and not (accept_loss and found.kind is RetentionOvertook):
-        raise found.kind(found.summary, found=found.found, expected=found.expected, meaning=found.meaning)
+    reached, found = _continued(source, state, position, accept_loss=accept_loss)
     if state is None:
         return None
     start = _start(state, reached, position)
@@ -134,11 +131,19 @@ def position_lag(source: EventSource, connection: Connection, position: Position
         BrokerError: Kafka can't be asked.
     """
     state = topic_state(connection, source.topic.name)
+    _continued(source, state, position)
+    return {} if state is None else lag(state, position.next_offsets)
+
+
+def _continued(
+    source: EventSource, state: TopicState | None, position: Position, *, accept_loss: bool = False
+) -> tuple[Reached, Break | None]:
+    """Make sure that a topic continues what was read; return how far that was, and a loss that is accepted."""
     reached = Reached(position.next_offsets, position.cluster_id, position.topic_id)
     found = find_break(source.topic.name, state, reached)
-    if found is not None:
+    if found is not None and not (accept_loss and found.kind is RetentionOvertook):
         raise found.kind(found.summary, found=found.found, expected=found.expected, meaning=found.meaning)
-    return {} if state is None else lag(state, position.next_offsets)
+    return reached, found
 
 
 def _start(state: TopicState, reached: Reached, position: Position) -> Position:
