@@ -206,6 +206,10 @@ class Settings(BaseSettings):
         """Folder of the Delta tables."""
         return self.lake or self.home / "lake"
 
+    def is_elsewhere(self, source: str) -> bool:
+        """Tell whether the tables of a source are worked on by jobs in a workspace, and can't be seen from here."""
+        return self.engine_of(source) == "databricks"
+
     def lake_of(self, engine: EngineName) -> Path:
         """Return the folder of the Delta tables that an engine fills, as the place where it runs sees it."""
         return Path(self.databricks_volume or "/Volumes") / "lake" if engine == "databricks" else self.lake_path

@@ -41,7 +41,7 @@ def sources_here(settings: Settings, names: Sequence[str]) -> list[EventSource]:
         EngineError: The tables of a source that is named, or of all sources, are worked on by jobs in a workspace.
     """
     selected = sources(settings).select(names)
-    here = [source for source in selected if settings.engine_of(source.name) != "databricks"]
+    here = [source for source in selected if not settings.is_elsewhere(source.name)]
     if len(here) < len(selected) and (names or not here):
         raise elsewhere()
     for source in selected:

@@ -42,11 +42,11 @@ def launch(  # noqa: PLR0913 - the parts of a launch, by name
         name: Name of the run.
         token: Makes sure that one launch, however often it is sent, makes one run.
     """
-    chosen = settings.databricks_compute
-    if isinstance(chosen, dict) and "job_id" in chosen:
+    chosen, job = settings.databricks_compute, bundled_job(settings)
+    if job is not None:
         parameters = {each.removeprefix("--").replace("-", "_"): value for each, value in arguments.items()}
         return int(
-            client.jobs.run_now(int(chosen["job_id"]), job_parameters=parameters, idempotency_token=token)
+            client.jobs.run_now(job, job_parameters=parameters, idempotency_token=token)
             .bind()["run_id"]
         )  # fmt: skip
     task = jobs.SubmitTask(
@@ -67,6 +67,12 @@ def launch(  # noqa: PLR0913 - the parts of a launch, by name
             idempotency_token=token,
         ).bind()["run_id"]
     )
+
+
+def bundled_job(settings: Settings) -> int | None:
+    """Return the id of the bundle's job, where that is what jobs run on; it has compute and wheels of its own."""
+    chosen = settings.databricks_compute
+    return int(chosen["job_id"]) if isinstance(chosen, dict) and "job_id" in chosen else None
 
 
 def _runs_on(chosen: str | Mapping[str, Any], wheels: Sequence[str]) -> dict[str, Any]:

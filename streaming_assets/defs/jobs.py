@@ -59,7 +59,7 @@ def maintenance_job(translator: Translator) -> dg.JobDefinition:
         out={},  # it only observes
         config_schema={"min_files": dg.Field(int, MERGE_FROM, description="Files of one size that are worth a merge.")},
         # Jobs have no lock in common, without which no vacuum may run beside a writer: the pool takes its place.
-        pool=translator.pool if _elsewhere(translator) else None,
+        pool=translator.pool if translator.elsewhere else None,
     )
     def compact_and_vacuum(context: dg.OpExecutionContext, runtime: dg.ResourceParam[Runtime]) -> Iterator[Report]:
         yield from run_step(context, runtime, source, Step(kind="maintain", min_files=context.op_config["min_files"]))
@@ -85,9 +85,9 @@ def maintenance_schedule(translator: Translator, job: dg.JobDefinition) -> dg.Sc
     @dg.schedule(
         name=f"{job.name}_when_due",
         job=job,
-        cron_schedule=_DAILY if _elsewhere(translator) else _OFTEN,
+        cron_schedule=_DAILY if translator.elsewhere else _OFTEN,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=("Every night: " if _elsewhere(translator) else "When there are many small files, and every hour: ")
+        description=("Every night: " if translator.elsewhere else "When there are many small files, and every hour: ")
         + (job.description or ""),
     )
     def when_due(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
@@ -95,16 +95,11 @@ def maintenance_schedule(translator: Translator, job: dg.JobDefinition) -> dg.Sc
         if waiting:
             return dg.SkipReason(f"run {waiting[0].run_id} of {job.name} has not ended")
         if context.scheduled_execution_time.minute == _HOURLY_MINUTE or _is_due(translator):
-            config = {"min_files": MERGE_FROM if _elsewhere(translator) else MERGE_FROM_BESIDE_REFRESH}
+            config = {"min_files": MERGE_FROM if translator.elsewhere else MERGE_FROM_BESIDE_REFRESH}
             return dg.RunRequest(run_config={"ops": {f"{source.name}__maintain": {"config": config}}})
         return dg.SkipReason(f"no table of {source.name} has many small files")
 
     return when_due
-
-
-def _elsewhere(translator: Translator) -> bool:
-    """Tell whether the tables are worked on by jobs in a workspace, and can't be seen from here."""
-    return translator.engine == "databricks"
 
 
 def _is_due(translator: Translator) -> bool:

@@ -39,7 +39,7 @@ def pending(source: EventSource, settings: Settings, instance: dg.DagsterInstanc
         BrokerError: Kafka can't be asked.
     """
     try:
-        if settings.engine_of(source.name) == "databricks":
+        if settings.is_elsewhere(source.name):
             return _told(source, settings, instance)
         return _seen(source, settings)
     except BrokerError:

@@ -59,6 +59,11 @@ class Translator:
         """What fills the tables, unless a run says otherwise."""
         return self.settings.engine_of(self.source.name)
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether its tables are worked on by jobs in a workspace, and can't be seen from here."""
+        return self.settings.is_elsewhere(self.source.name)
+
     def topic(self) -> dg.AssetSpec:
         """Describe the topic: an external asset, as others may write to it."""
         topic = self.source.topic
@@ -157,7 +162,7 @@ class Translator:
 
     def _uri(self, table: TableId) -> str:
         path = table.path(self.settings.lake_of(self.engine))
-        return f"dbfs:{path}" if self.engine == "databricks" else path.as_uri()
+        return f"dbfs:{path}" if self.elsewhere else path.as_uri()
 
     def _keys(self, table: TableId) -> Sequence[str]:
         """Return the columns that together identify a row."""

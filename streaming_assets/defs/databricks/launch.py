@@ -20,7 +20,7 @@ from databricks.sdk.errors.base import DatabricksError
 from databricks.sdk.service.jobs import Run
 
 from streaming_assets.contract import EventSource
-from streaming_assets.databricks.compute import launch
+from streaming_assets.databricks.compute import bundled_job, launch
 from streaming_assets.databricks.outcome import KEPT, failure_of, has_ended, is_ending, timed_out
 from streaming_assets.databricks.wheels import upload_wheels
 from streaming_assets.databricks.workspace import open_workspace, refusals_told
@@ -100,9 +100,8 @@ class PipesJob:
         self._expect_done(received, failure, doing)
 
     def _wheels(self) -> list[str]:
-        compute = self._settings.databricks_compute
-        if isinstance(compute, dict) and "job_id" in compute:
-            return []  # the bundle gave its job what it needs
+        if bundled_job(self._settings) is not None:
+            return []
         return upload_wheels(self._client, self._volume, self._settings.disabled_plugins)
 
     def _launched(self, context: Context, told: Mapping[str, str], wheels: list[str], doing: str) -> int:
