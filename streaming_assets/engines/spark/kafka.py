@@ -45,7 +45,7 @@ _HEADERS = f"""
 """
 """A name that is not UTF-8 comes with U+FFFD in it; see `kafka.columns.RECORD_SCHEMA`."""
 
-_RECORDS_PER_TASK = 250_000
+RECORDS_PER_TASK = 250_000
 """A task of Spark reads about so many records: partitions with more to read are cut."""
 
 
@@ -84,7 +84,7 @@ def read_records(session: SparkSession, connection: Connection, some: Offsets, c
         "endingOffsets": _offsets(some.topic, some.end),
         "includeHeaders": "true",
         "failOnDataLoss": "true",
-        "minPartitions": str(max(len(some.start), records_to_read // _RECORDS_PER_TASK)),
+        "minPartitions": str(max(len(some.start), records_to_read // RECORDS_PER_TASK)),
     }
     records = session.read.format("kafka").options(**options).load()
     milliseconds = "unix_millis(timestamp)"
