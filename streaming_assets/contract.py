@@ -31,6 +31,11 @@ class ScalarType(StrEnum):
     """True or false."""
     TIMESTAMP = "timestamp"
     """A point in time, UTC, microseconds. In JSON: RFC 3339 text with any offset."""
+    EPOCH_SECONDS = "epoch_seconds"
+    """The same in an event. In JSON: a number of seconds since 1970-01-01 00:00:00 UTC (POSIX time); what is finer than
+    a microsecond is cut off."""
+    EPOCH_MILLIS = "epoch_millis"
+    """The same in an event. In JSON: a number of milliseconds since then."""
     DATE = "date"
     """A calendar day. In JSON: `YYYY-MM-DD`."""
 

@@ -159,6 +159,38 @@ def test_other_timestamps_are_refused(text, reason):
     assert (reason, "$.a") == (found.reason, found.field)
 
 
+EPOCHS = [
+    ("epoch_seconds", "0", datetime(1970, 1, 1, tzinfo=UTC)),
+    ("epoch_seconds", "1659304800", datetime(2022, 7, 31, 22, tzinfo=UTC)),
+    ("epoch_seconds", "1659304800.0250009", datetime(2022, 7, 31, 22, 0, 0, 25_000, tzinfo=UTC)),
+    ("epoch_seconds", "16593048e2", datetime(2022, 7, 31, 22, tzinfo=UTC)),
+    ("epoch_seconds", "-0.0000001", datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)),
+    ("epoch_seconds", "-62135596800", datetime(1, 1, 1, tzinfo=UTC)),
+    ("epoch_seconds", "253402300799.999999999", datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)),
+    ("epoch_millis", "1659304800025", datetime(2022, 7, 31, 22, 0, 0, 25_000, tzinfo=UTC)),
+    ("epoch_millis", "1659304800025.4567", datetime(2022, 7, 31, 22, 0, 0, 25_456, tzinfo=UTC)),
+    ("epoch_millis", "-1", datetime(1969, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)),
+]
+
+
+@pytest.mark.parametrize(("kind", "text", "expected"), EPOCHS, ids=str)
+def test_numbers_since_1970_become_utc(kind, text, expected):
+    """A number counts from the beginning of 1970, and what is finer than a microsecond is cut off."""
+    assert value_of(text, kind) == expected
+
+
+@pytest.mark.parametrize("text", ["-62135596801", "253402300800", "1e400", "9" * 400, "1e-99999999999999999999"])
+def test_numbers_beyond_all_years_are_out_of_range(text):
+    """A number of seconds outside the years 1 to 9999, or with an exponent beyond computing, does not fit."""
+    assert decide_value(text, "epoch_seconds").reason == Reason.OUT_OF_RANGE
+
+
+@pytest.mark.parametrize("text", ['"1659304800"', "true", "{}", "[]", '"2022-07-31T22:00:00Z"'])
+def test_other_values_are_no_epochs(text):
+    """Only a number counts from 1970."""
+    assert decide_value(text, "epoch_millis").reason == Reason.WRONG_TYPE
+
+
 @pytest.mark.parametrize(("text", "expected"), [("2024-02-29", date(2024, 2, 29)), ("0001-01-01", date(1, 1, 1))])
 def test_dates_that_exist_fit(text, expected):
     """A date is taken as it stands."""

@@ -143,6 +143,9 @@ GOOD = {
     "topic of Kafka's longest name": topic(name="a" * 249),
     "no topic key": topic(key=None),
     "nested event time": schema(event_time="user.born"),
+    "event time as a number": schema(
+        fields=(*SCHEMA.fields, Field(name="ms", type=ScalarType.EPOCH_MILLIS)), event_time="ms"
+    ),
     "long as event id": schema(event_id="n"),
     "rule without condition": rule(field="note", pattern="[0-9]{1,18}"),
     "rule with unless": rule(field="n", unless=("kind", ("a", "b")), required=True),
@@ -245,6 +248,11 @@ BAD: dict[str, tuple[EventSource, str, str]] = {
         silver(columns=(*SILVER.columns, Field(name="window_start", type=TIME))),
         "silver.columns.window_start",
         "another name",
+    ),
+    "silver column that counts from 1970": (
+        silver(columns=(*SILVER.columns[:2], Field(name="n", type=Array(items=ScalarType.EPOCH_SECONDS)))),
+        "silver.columns.n",
+        "ScalarType.TIMESTAMP",
     ),
     "silver column of the type TEXT": (
         silver(columns=(*SILVER.columns[:2], Field(name="n", type=ScalarType.TEXT))),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from streaming_assets.contract import Array, Field, FieldType, ScalarType, Struct
-from streaming_assets.fitting.times import as_date, as_timestamp
+from streaming_assets.fitting.times import as_date, as_epoch, as_timestamp
 from streaming_assets.fitting.values import HugeInteger, JsonObject, Number
 from streaming_assets.fitting.verdicts import Reason, refuse
 from streaming_assets.fitting.wording import describe, show
@@ -115,6 +116,12 @@ def _boolean(value: Any, path: str) -> bool:
     return value
 
 
+def _epoch(value: Any, path: str, unit: timedelta) -> datetime:
+    if isinstance(value, bool) or not isinstance(value, (int, float, HugeInteger)):
+        refuse(Reason.WRONG_TYPE, path, f"found {describe(value)}, expected a number")
+    return as_epoch(_text(value, path), unit, path)
+
+
 _SCALARS: dict[ScalarType, Callable[[Any, str], Any]] = {
     ScalarType.STRING: as_string,
     ScalarType.TEXT: _text,
@@ -122,6 +129,8 @@ _SCALARS: dict[ScalarType, Callable[[Any, str], Any]] = {
     ScalarType.DOUBLE: _double,
     ScalarType.BOOLEAN: _boolean,
     ScalarType.TIMESTAMP: lambda value, path: as_timestamp(as_string(value, path), path),
+    ScalarType.EPOCH_SECONDS: lambda value, path: _epoch(value, path, timedelta(seconds=1)),
+    ScalarType.EPOCH_MILLIS: lambda value, path: _epoch(value, path, timedelta(milliseconds=1)),
     ScalarType.DATE: lambda value, path: as_date(as_string(value, path), path),
 }
 

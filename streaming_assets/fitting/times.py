@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import ROUND_FLOOR, Context, Decimal, InvalidOperation
 
 from streaming_assets.fitting.verdicts import Reason, refuse
-from streaming_assets.fitting.wording import show
+from streaming_assets.fitting.wording import show, truncate
 
 TIMESTAMP_PATTERN = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -54,6 +55,34 @@ def _zone(text: str) -> timezone:
         raise ValueError("the offset is out of range")
     offset = timedelta(hours=hours, minutes=minutes)
     return timezone(-offset if text[0] == "-" else offset)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BEYOND_ALL_YEARS = 1e15
+"""More milliseconds than there are up to the year 9999; so many digits need not be computed with."""
+_EXACT = Context(prec=60, rounding=ROUND_FLOOR)
+
+
+def as_epoch(text: str, unit: timedelta, path: str) -> datetime:
+    """Return the point in time that lies so many units after 1970-01-01 00:00:00 UTC.
+
+    What is finer than a microsecond is cut off, towards the past.
+
+    Args:
+        text: A JSON number.
+        unit: What it counts.
+        path: JSON path of the value.
+
+    Raises:
+        MisfitError: It is outside the years 1 to 9999.
+    """
+    try:
+        if abs(float(text)) < _BEYOND_ALL_YEARS:
+            microseconds = _EXACT.multiply(Decimal(text), Decimal(unit // timedelta(microseconds=1)))
+            return _EPOCH + timedelta(microseconds=int(microseconds.to_integral_value(ROUND_FLOOR)))
+    except (OverflowError, InvalidOperation):
+        pass
+    return refuse(Reason.OUT_OF_RANGE, path, f"found {truncate(text)}, expected years 1 to 9999")
 
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

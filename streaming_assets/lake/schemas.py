@@ -16,6 +16,8 @@ _SCALARS: dict[ScalarType, pa.DataType] = {
     ScalarType.DOUBLE: pa.float64(),
     ScalarType.BOOLEAN: pa.bool_(),
     ScalarType.TIMESTAMP: TIMESTAMP,
+    ScalarType.EPOCH_SECONDS: TIMESTAMP,
+    ScalarType.EPOCH_MILLIS: TIMESTAMP,
     ScalarType.DATE: pa.date32(),
 }
 

@@ -26,6 +26,8 @@ _SCALARS = {
     ScalarType.DOUBLE: "DOUBLE",
     ScalarType.BOOLEAN: "BOOLEAN",
     ScalarType.TIMESTAMP: "TIMESTAMP",
+    ScalarType.EPOCH_SECONDS: "TIMESTAMP",
+    ScalarType.EPOCH_MILLIS: "TIMESTAMP",
     ScalarType.DATE: "DATE",
 }
 

@@ -12,6 +12,12 @@ from streaming_assets.sqlcheck.problems import one_of
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+_OF_EVENTS = {
+    ScalarType.TEXT: ScalarType.STRING,
+    ScalarType.EPOCH_SECONDS: ScalarType.TIMESTAMP,
+    ScalarType.EPOCH_MILLIS: ScalarType.TIMESTAMP,
+}
+"""Types that say how a value stands in JSON, and the type that such a value has in a table."""
 _EVENT_FIELD = re.compile(r"(?!_sa_)[\w@$-]{1,128}", re.IGNORECASE)  # engines carry columns of their own so named
 
 
@@ -32,8 +38,9 @@ def column_faults(columns: Sequence[Field], where: str) -> Iterator[Fault]:
         yield Fault(where, "no columns", "at least one column")
     yield from _field_faults(columns, where, _COLUMN, "letters, digits and _, at most 63")
     for column in columns:
-        if holds_text(column.type):
-            yield Fault(f"{where}.{column.name}", "the type TEXT, which is for events only", "ScalarType.STRING")
+        for kind in sorted(_scalars(column.type) & _OF_EVENTS.keys()):
+            found = f"the type {kind.name}, which is for events only"
+            yield Fault(f"{where}.{column.name}", found, f"ScalarType.{_OF_EVENTS[kind].name}")
 
 
 def event_field_faults(fields: Sequence[Field], where: str) -> Iterator[Fault]:
@@ -61,11 +68,11 @@ def _field_faults(fields: Sequence[Field], where: str, legal: re.Pattern[str], e
             yield from _field_faults(kind.fields, place, legal, expected)
 
 
-def holds_text(kind: FieldType) -> bool:
-    """Whether TEXT stands anywhere in a type."""
+def _scalars(kind: FieldType) -> set[ScalarType]:
+    """Give the scalar types that stand anywhere in a type."""
     if isinstance(kind, Struct):
-        return any(holds_text(field.type) for field in kind.fields)
-    return holds_text(kind.items) if isinstance(kind, Array) else kind is ScalarType.TEXT
+        return {scalar for field in kind.fields for scalar in _scalars(field.type)}
+    return _scalars(kind.items) if isinstance(kind, Array) else {kind}
 
 
 def follow(fields: Sequence[Field], path: str) -> list[Field] | None:

@@ -11,6 +11,7 @@ from streaming_assets.sqlcheck.problems import one_of
 from streaming_assets.validation.names import event_field_faults, follow, path_faults, repeated
 
 _TEXTS = (ScalarType.STRING, ScalarType.TEXT)
+_TIMES = (ScalarType.TIMESTAMP, ScalarType.EPOCH_SECONDS, ScalarType.EPOCH_MILLIS)
 
 
 def check_schema(schema: EventSchema) -> Iterator[Fault]:
@@ -28,7 +29,7 @@ def check_schema(schema: EventSchema) -> Iterator[Fault]:
 
 
 def _event_time(schema: EventSchema) -> Iterator[Fault]:
-    yield from path_faults("schema.event_time", schema.event_time, schema.fields, (ScalarType.TIMESTAMP,))
+    yield from path_faults("schema.event_time", schema.event_time, schema.fields, _TIMES)
     for field in follow(schema.fields, schema.event_time) or []:
         if not field.required:
             expected = "a field that is required, with all the objects around it"

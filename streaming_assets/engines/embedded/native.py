@@ -29,6 +29,8 @@ _ACCEPTED = {
     ScalarType.DOUBLE: ("DOUBLE", "UBIGINT", "BIGINT"),
     ScalarType.BOOLEAN: ("BOOLEAN",),
     ScalarType.TIMESTAMP: ("VARCHAR",),
+    ScalarType.EPOCH_SECONDS: ("UBIGINT", "BIGINT"),
+    ScalarType.EPOCH_MILLIS: ("UBIGINT", "BIGINT"),
     ScalarType.DATE: ("VARCHAR",),
 }
 
@@ -225,16 +227,30 @@ def _value_conditions(text: str, kind: ScalarType) -> list[str]:
         return [f"isfinite({value})"]
     if kind is ScalarType.TIMESTAMP:
         return [f"regexp_full_match({text}, {literal(_TIMESTAMP)})", f"{value} BETWEEN {_FIRST} AND {_LAST}"]
+    if kind in _MICROSECONDS:
+        return [f"{value} BETWEEN {_FIRST} AND {_LAST}"]
     if kind is ScalarType.DATE:
         return [f"regexp_full_match({text}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}')", f"{value} >= DATE '0001-01-01'"]
     return []
 
 
-_TRANSFORMED = {ScalarType.LONG: "BIGINT", ScalarType.DOUBLE: "DOUBLE", ScalarType.BOOLEAN: "BOOLEAN"}
-_DUCKDB_TYPES = {**_TRANSFORMED, ScalarType.TIMESTAMP: "TIMESTAMPTZ", ScalarType.DATE: "DATE"}
+_MICROSECONDS = {ScalarType.EPOCH_SECONDS: 10**6, ScalarType.EPOCH_MILLIS: 10**3}
+_TRANSFORMED = {
+    ScalarType.LONG: "BIGINT",
+    ScalarType.DOUBLE: "DOUBLE",
+    ScalarType.BOOLEAN: "BOOLEAN",
+    **dict.fromkeys(_MICROSECONDS, "BIGINT"),
+}
+_DUCKDB_TYPES = {
+    **_TRANSFORMED,
+    **dict.fromkeys((ScalarType.TIMESTAMP, *_MICROSECONDS), "TIMESTAMPTZ"),
+    ScalarType.DATE: "DATE",
+}
 
 
 def _cast(text: str, kind: ScalarType) -> str:
+    if kind in _MICROSECONDS:
+        return f"TRY(CAST(make_timestamp(TRY_CAST({text} AS BIGINT) * {_MICROSECONDS[kind]}) AS TIMESTAMPTZ))"
     return f"TRY_CAST({text} AS {_DUCKDB_TYPES[kind]})" if kind in _DUCKDB_TYPES else text
 
 
