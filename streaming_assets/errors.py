@@ -151,6 +151,10 @@ class InvalidDefinition(PluginError):
         )
 
 
+class SampleError(StreamingAssetsError):
+    """A sample of events is none, or a source can't be made of it."""
+
+
 # Start or fix what the framework depends on, then try again: nothing was lost.
 
 

@@ -31,6 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "validation": {"contract", "errors", "windows", "sqlcheck"},
     "registry": {"contract", "errors", "hookspecs", "validation"},
     "fitting": {"contract", "errors"},
+    "scaffold": {"contract", "errors", "fitting", "sqlcheck", "validation"},
     "pseudonyms": {"errors", "settings"},
     "kafka": BELOW_IO,
     "lake": BELOW_IO,
@@ -39,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "databricks": {"errors", "settings"},
     "defs": BELOW_DEFS | {"databricks"},
     "definitions": BELOW_DEFS | {"defs"},
-    "cli": BELOW_DEFS | {"defs"},
+    "cli": BELOW_DEFS | {"defs", "scaffold"},
     "__main__": {"cli"},
 }
 """Rooms by room: what each may import of the others."""

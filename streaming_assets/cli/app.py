@@ -24,7 +24,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-plugins = typer.Typer(cls=Group, help="List and check the plugins that are installed.", no_args_is_help=True)
+plugins = typer.Typer(
+    cls=Group, help="List and check the plugins that are installed, and begin a new one.", no_args_is_help=True
+)
 app.add_typer(plugins, name="plugins")
 command = partial(app.command, cls=Command)
 plugins_command = partial(plugins.command, cls=Command)
@@ -229,6 +231,33 @@ def plugins_list(as_json: Json = False) -> None:
     from streaming_assets.cli.commands.plugins import plugins_list as run
 
     run(as_json=as_json)
+
+
+@plugins_command("new")
+def plugins_new(  # noqa: PLR0913, PLR0917 - the options of a command
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the source: small letters, digits and _.")],
+    sample: Annotated[
+        Path, typer.Option(prompt="File with recorded events", metavar="FILE", help="Recorded events, plain or gz.")
+    ],
+    topic: Annotated[str | None, typer.Option(metavar="TOPIC", help="Its topic; the source's name if omitted.")] = None,
+    time: Annotated[str | None, typer.Option(metavar="PATH", help="Field that says when an event happened.")] = None,
+    event_id: Annotated[
+        str | None, typer.Option("--id", metavar="PATH", help="Field that identifies an event; '' for none.")
+    ] = None,
+    items: Annotated[
+        str | None,
+        typer.Option(metavar="FIELD", help="Array that holds the events of a record; '' if records are events."),
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder to write; named after the source if omitted.")
+    ] = None,
+) -> None:
+    """Write the package of a new source: schema, tables, chart and producer, from a sample of its events."""
+    from streaming_assets.cli.commands.plugins_new import plugins_new as run
+    from streaming_assets.scaffold.proposal import Choices
+
+    choices = Choices(items=items, event_time=time, event_id=event_id)
+    run(name, sample=sample, topic=topic, choices=choices, folder=folder)
 
 
 @plugins_command("check")

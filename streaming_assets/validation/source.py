@@ -29,11 +29,16 @@ _OWNER = re.compile(r"[^@\s:]+@[^@\s:]+\.[^@\s:.]+|team:[A-Za-z0-9_.-]+")
 _SHORTEST_RETENTION = timedelta(milliseconds=1)
 
 
+def name_faults(name: str) -> Iterator[Fault]:
+    """Check the name of a source."""
+    yield from identifier_faults("name", name)
+    if name in RESERVED_NAMES:
+        yield Fault("name", repr(name), "a name that no setting begins with, or its options would be settings")
+
+
 def check_identity(source: EventSource) -> Iterator[Fault]:
     """Check names, texts and owners."""
-    yield from identifier_faults("name", source.name)
-    if source.name in RESERVED_NAMES:
-        yield Fault("name", repr(source.name), "a name that no setting begins with, or its options would be settings")
+    yield from name_faults(source.name)
     for where, text in (("title", source.title), ("description", source.description)):
         if not text.strip():
             yield Fault(where, "no text", "some words for people")

@@ -1,0 +1,72 @@
+"""`plugins new`: a package for a new source, from a sample of its events."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import typer
+
+from streaming_assets.cli.console import out, print_table
+from streaming_assets.contract import Field, ScalarType
+from streaming_assets.scaffold.proposal import Choices, Proposal, propose
+from streaming_assets.scaffold.sample import read_sample
+from streaming_assets.scaffold.writing import NewSource, expect_name, write_package
+
+
+def plugins_new(name: str, *, sample: Path, topic: str | None, choices: Choices, folder: Path | None) -> None:
+    """Write the package of a source; what is not decided is asked where a person can answer.
+
+    Raises:
+        SampleError: The name or the sample can't be used, or the folder is there.
+    """
+    expect_name(name)
+    records = read_sample(sample)
+    proposal = propose(records, choices)
+    if sys.stdin.isatty():
+        topic = topic or typer.prompt("Topic", default=name)
+        choices = _asked(proposal, choices)
+        proposal = propose(records, choices)
+    source = NewSource(name, topic or name, proposal)
+    folder = folder or Path(source.distribution)
+    files = write_package(source, records, folder)
+    _print_proposal(proposal, len(records))
+    out.print(f"\nwrote {len(files)} files into {folder}:", highlight=False)
+    for file in files:
+        out.print(f"  {file.relative_to(folder)}", highlight=False)
+    out.print(f"\nnext: pip install -e {folder}, then streaming-assets plugins check {name}", highlight=False)
+
+
+def _asked(proposal: Proposal, choices: Choices) -> Choices:
+    if choices.event_time is None:
+        event_time = typer.prompt("Field that says when an event happened", default=proposal.event_time)
+        choices = replace(choices, items=proposal.items or "", event_time=event_time)
+    if choices.event_id is None and not proposal.adds_id:
+        event_id = typer.prompt("Field that identifies an event (empty: none)", default=proposal.event_id or "")
+        choices = replace(choices, event_id=event_id)
+    return choices
+
+
+def _print_proposal(proposal: Proposal, records: int) -> None:
+    where = f", each of them an item of `{proposal.items}`" if proposal.items else ""
+    out.print(f"{records:,} records{where}", highlight=False)
+    print_table(
+        ("field", "type", "what for"), ((each.name, _type(each), _use(each, proposal)) for each in proposal.fields)
+    )
+    for each in proposal.left_out:
+        out.print(f"left out: {each}", highlight=False)
+
+
+def _type(each: Field) -> str:
+    kind = each.type.value if isinstance(each.type, ScalarType) else type(each.type).__name__.lower()
+    return kind if each.required else f"{kind}, optional"
+
+
+def _use(each: Field, proposal: Proposal) -> str:
+    if each.name == proposal.event_time.partition(".")[0]:
+        return "when it happened"
+    if proposal.event_id and each.name == proposal.event_id.partition(".")[0]:
+        return "identifies it; added by the producer" if proposal.adds_id else "identifies it"
+    by = proposal.category
+    return "counted by" if by is not None and by.expression.strip("`") == each.name else ""

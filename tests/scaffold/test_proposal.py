@@ -1,0 +1,174 @@
+"""What a source shall be, as samples suggest it."""
+
+from __future__ import annotations
+
+import pytest
+
+from streaming_assets.contract import Field, ScalarType, Struct
+from streaming_assets.errors import SampleError
+from streaming_assets.scaffold.proposal import Choices, propose
+
+AT = "2026-03-01T11:00:00Z"
+KINDS = ["click", "click", "view"]
+
+
+def of(*records, **choices):
+    return propose(records, Choices(**choices))
+
+
+def fields(proposal):
+    return {each.name: (each.type, each.required) for each in proposal.fields}
+
+
+def event(**more):
+    return {"at": AT, "kind": "click", **more}
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (["x", "y"], ScalarType.STRING),
+        ([1, -(2**63)], ScalarType.LONG),
+        ([1, 2**63], ScalarType.DOUBLE),
+        ([1, 1.5], ScalarType.DOUBLE),
+        ([True, False], ScalarType.BOOLEAN),
+        (["x", 1], ScalarType.TEXT),
+        ([True, 1], ScalarType.TEXT),
+        ([AT, "2026-03-01T12:00:00.5+01:00"], ScalarType.TIMESTAMP),
+        ([AT, "yesterday"], ScalarType.STRING),
+        (["2026-03-01", "2026-02-28"], ScalarType.DATE),
+        (["2026-03-01", "2026-02-30"], ScalarType.STRING),
+    ],
+)
+def test_a_type_takes_all_values(values, kind):
+    """The type of a field is the narrowest that takes every value of the sample."""
+    assert fields(of(*(event(v=value) for value in values)))["v"] == (kind, True)
+
+
+def test_what_may_be_missing_is_optional():
+    """A field that is missing or null once is optional, inside objects as well."""
+    proposal = of(event(a=1, o={"b": 1, "c": 2}), event(a=None, o={"b": 1}), event(a=1, o={"b": 1}))
+    inside = (Field(name="b", type=ScalarType.LONG), Field(name="c", type=ScalarType.LONG, required=False))
+    assert fields(proposal)["a"] == (ScalarType.LONG, False)
+    assert fields(proposal)["o"] == (Struct(fields=inside), True)
+    assert [(each.expression, each.field.name, each.field.required) for each in proposal.columns][1:] == [
+        ("a", "a", False),
+        ("o.b", "o_b", True),
+        ("o.c", "o_c", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("record", "path", "kind"),
+    [
+        ({"created_at": AT, "timestamp": AT}, "timestamp", ScalarType.TIMESTAMP),
+        ({"sent": AT}, "sent", ScalarType.TIMESTAMP),
+        ({"meta": {"eventTime": AT}, "sent": AT}, "meta.eventTime", ScalarType.TIMESTAMP),
+        ({"ts": 1_659_304_800_025}, "ts", ScalarType.EPOCH_MILLIS),
+        ({"ts": 1_659_304_800}, "ts", ScalarType.EPOCH_SECONDS),
+        ({"time": 1_659_304_800.25}, "time", ScalarType.EPOCH_SECONDS),
+    ],
+)
+def test_the_time_is_found(record, path, kind):
+    """A field that every event has as a time is proposed, one that is named so first, with how it tells the time."""
+    proposal = of({**record, "kind": "x"})
+    (found,) = [each for each in proposal.fields if each.name == path.partition(".")[0]]
+    assert proposal.event_time == path
+    assert kind in {found.type, *(each.type for each in getattr(found.type, "fields", ()))}
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [{"kind": "x"}],
+        [{"at": AT}, {"kind": "x"}],
+        [{"at": "2015-05-17 10:05:03", "kind": "x"}],
+        [{"number": 1_659_304_800, "kind": "x"}],
+        [{"ts": 12, "kind": "x"}],
+    ],
+    ids=["none", "not always", "no offset", "name of no time", "no year of ours"],
+)
+def test_without_a_time_there_is_no_source(records):
+    """Where no field is surely the time the author is asked for it."""
+    with pytest.raises(SampleError, match="when an event happened"):
+        of(*records)
+
+
+def test_a_number_is_the_time_where_its_author_says_so():
+    """A number whose name is no time's counts from 1970 where it was chosen."""
+    assert of({"number": 1_659_304_800, "kind": "x"}, event_time="number").event_time == "number"
+
+
+def test_events_inside_of_records_are_found():
+    """Where records have no time and the items of an array have one, the items are the events, with an id added."""
+    items = [{"ts": 1_659_304_800_025 + number, "kind": kind} for number, kind in enumerate(KINDS)]
+    proposal = of({"session": 1, "events": items}, {"session": 2, "events": items[:1]}, {"session": 3, "events": []})
+    assert (proposal.items, proposal.event_time, proposal.event_id, proposal.adds_id) == (
+        "events",
+        "ts",
+        "event_id",
+        True,
+    )
+    assert [each.field.name for each in proposal.columns] == ["session", "kind"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [([1, 2, 3], "id"), (["a", "b", "c"], "id"), ([1, 1, 1], None), ([1.5, 2.5, 3.5], None), ([1, 2, None], None)],
+)
+def test_an_id_tells_events_apart(ids, expected):
+    """A field of an id's name identifies events where every event has it, and another one each."""
+    assert of(*(event(id=value) for value in ids)).event_id == expected
+
+
+@pytest.mark.parametrize("name", ["id", "user.id"])
+def test_an_id_is_what_the_author_says(name):
+    """The author may choose another field, or none."""
+    record = event(id=1, user={"id": 7})
+    assert of(record, record, event_id=name).event_id == name
+    assert of(event(id=1), event_id="").event_id is None
+    with pytest.raises(SampleError, match="no such id"):
+        of(record, event_id="idd")
+
+
+def test_arrays_and_mixtures_are_left_out():
+    """What has no place in the schema is told with the reason: arrays, values of several kinds, and none at all."""
+    told = of(event(tags=["x"], mixed={"a": 1}, never=None, o={"tags": [1], "b": 1}), event(mixed=1)).left_out
+    assert [each.partition(":")[0] for each in told] == ["tags", "mixed", "never", "o.tags"]
+
+
+@pytest.mark.parametrize("name", ["a.b", "a b", "_sa_x", ""])
+def test_names_that_no_schema_takes_are_left_out(name):
+    """A field whose name is no legal one is left out, and the rest is a source."""
+    proposal = of(event(**{name: 1}))
+    assert [each.name for each in proposal.fields] == ["at", "kind"]
+    assert len(proposal.left_out) == 1
+
+
+def test_columns_have_names_of_their_own():
+    """A column has no name of the framework's, no other one's, and is quoted where SQL reads the name otherwise."""
+    record = {"at": AT, "topic": 1, "a-b": 1, "a_b": 1, "select": 1, "1st": 1, "Kind": "x", "o": {"a$": 1}}
+    columns = of(record).columns
+    assert [(each.expression, each.field.name) for each in columns] == [
+        ("topic", "topic_2"),
+        ("`a-b`", "a_b"),
+        ("a_b", "a_b_2"),
+        ("`select`", "value_select"),
+        ("`1st`", "value_1st"),
+        ("`Kind`", "kind"),
+        ("o.`a$`", "o_a_"),
+    ]
+
+
+def test_events_are_counted_by_what_sorts_them():
+    """Gold counts by a text of few values that every event has, one that is named like a kind first."""
+    records = [event(kind=kind, shop=f"s{number % 2}", note=f"n{number}") for number, kind in enumerate(KINDS)]
+    assert of(*records).category.field.name == "kind"
+    assert of(*({**record, "kind": "x"} for record in records)).category.field.name == "shop"
+    assert of({"at": AT, "n": 1}).category is None
+
+
+def test_a_time_alone_is_no_source():
+    """A table needs something to hold."""
+    with pytest.raises(SampleError, match="nothing to put into a table"):
+        of({"at": AT, "tags": [1]})
