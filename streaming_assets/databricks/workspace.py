@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from importlib import metadata
+from typing import TypeVar
 
 import requests
 from databricks.sdk import WorkspaceClient
-from databricks.sdk.errors import BadRequest, NotFound, PermissionDenied, TooManyRequests, Unauthenticated
+from databricks.sdk.errors import (
+    BadRequest,
+    DeadlineExceeded,
+    InternalError,
+    NotFound,
+    PermissionDenied,
+    TooManyRequests,
+    Unauthenticated,
+)
 from databricks.sdk.errors.base import DatabricksError
+from databricks.sdk.retries import retried
 
 from streaming_assets.errors import JobError, QuotaExceeded, VolumeMissing, WorkspaceRefused
 from streaming_assets.settings import PREFIX
 
 NOTHING = "nothing was read or written"
+LAUNCHED = "a job that was launched before goes on in the workspace; what it commits is whole"
+
 _LONGEST = 1000
+_REPEATED_SECONDS = 300
+"""How long the SDK repeats a request, unless it is told otherwise."""
+
+Answer = TypeVar("Answer")
 
 
 def open_workspace() -> WorkspaceClient:
@@ -39,9 +56,30 @@ def open_workspace() -> WorkspaceClient:
         ) from None
 
 
+def repeated(client: WorkspaceClient, ask: Callable[[], Answer]) -> Answer:
+    """Ask the workspace for what does no harm twice, again while it, or a gateway before it, fails by itself.
+
+    The SDK does so where it is throttled (429, 503) or does not come through, but not for the codes 408, 500, 502 and
+    504, as it does not know which requests may be sent again.
+    """
+    seconds = client.config.retry_timeout_seconds or _REPEATED_SECONDS
+    return retried(is_retryable=_may_pass, timeout=timedelta(seconds=seconds))(ask)()  # type: ignore[no-any-return]
+
+
+def _may_pass(error: BaseException) -> str | None:
+    # 408 and 502 have no kind of their own.
+    passing = isinstance(error, (InternalError, DeadlineExceeded)) or type(error) is DatabricksError
+    return "the workspace failed by itself" if passing else None
+
+
 @contextmanager
 def refusals_told(
-    client: WorkspaceClient, doing: str, *, volume: str | None = None, setting: str | None = None
+    client: WorkspaceClient,
+    doing: str,
+    *,
+    volume: str | None = None,
+    setting: str | None = None,
+    meaning: str = NOTHING,
 ) -> Iterator[None]:
     """Turn what the workspace refuses into our errors; none of them shows the token.
 
@@ -50,6 +88,7 @@ def refusals_told(
         doing: What is asked of it, as in "could not <doing>".
         volume: The volume, where it is about one.
         setting: The setting that names what is asked for, where one does.
+        meaning: What a refusal means for the data.
 
     Raises:
         JobError: The workspace refused; its kind says why.
@@ -57,11 +96,11 @@ def refusals_told(
     try:
         yield
     except (DatabricksError, requests.RequestException, TimeoutError) as error:
-        raise _refusal(client, error, doing, volume, setting) from None
+        raise _refusal(client, error, doing, volume, setting, meaning) from None
     except ValueError as error:
         if not _comes_from_sdk(error):
             raise
-        raise _refusal(client, error, doing, volume, setting) from None
+        raise _refusal(client, error, doing, volume, setting, meaning) from None
 
 
 def _comes_from_sdk(error: ValueError) -> bool:
@@ -70,18 +109,18 @@ def _comes_from_sdk(error: ValueError) -> bool:
     return any(module.startswith("databricks.sdk") for module in modules)
 
 
-def _refusal(
-    client: WorkspaceClient, error: Exception, doing: str, volume: str | None, setting: str | None
+def _refusal(  # noqa: PLR0913, PLR0917 - what an error tells
+    client: WorkspaceClient, error: Exception, doing: str, volume: str | None, setting: str | None, meaning: str
 ) -> JobError:
     # The SDK repeats what may pass by itself for five minutes, and then tells of the time only.
     cause = error.__cause__ if isinstance(error, TimeoutError) and isinstance(error.__cause__, Exception) else error
     host = client.config.host
-    found = _without_secrets(client, f"{host}: {type(cause).__name__}: {cause}")
+    found = _without_secrets(client, f"{host}: {type(cause).__name__}: {_words_of(cause)}")
     if isinstance(cause, TooManyRequests):
         return QuotaExceeded(
             f"The Databricks workspace takes no more at the moment: could not {doing}.",
             found=found,
-            meaning=NOTHING,
+            meaning=meaning,
             remedy="try again later, run fewer jobs at a time, or have the workspace's limits raised",
         )
     if isinstance(cause, NotFound) and volume is not None:
@@ -89,7 +128,7 @@ def _refusal(
             f"There is no volume at {volume}.",
             found=found,
             expected="a Unity Catalog volume that who asks can read and write",
-            meaning=NOTHING,
+            meaning=meaning,
             remedy="create it (`CREATE VOLUME <catalog>.<schema>.<volume>`), grant READ VOLUME and WRITE VOLUME, or "
             "mend STREAMING_ASSETS_DATABRICKS_VOLUME",
         )
@@ -98,7 +137,7 @@ def _refusal(
             f"The Databricks workspace does not let us in: could not {doing}.",
             found=found,
             expected="a login that may do this",
-            meaning=NOTHING,
+            meaning=meaning,
             remedy="renew the token, or give its user or service principal the permissions of docs/databricks.md",
         )
     if isinstance(cause, (BadRequest, NotFound)) and setting is not None:
@@ -106,16 +145,25 @@ def _refusal(
             f"The Databricks workspace does not know what it was asked for: could not {doing}.",
             found=found,
             expected=f"what {PREFIX}{setting.upper()} names",
-            meaning=NOTHING,
+            meaning=meaning,
             remedy=f"mend {PREFIX}{setting.upper()}, or make what it names; then materialize again",
         )
     return WorkspaceRefused(
         f"The Databricks workspace refused: could not {doing}.",
         found=found,
-        meaning="a job that was launched before goes on in the workspace; what it commits is whole",
+        meaning=LAUNCHED,
         remedy="see that DATABRICKS_HOST is right and can be reached, and that no job of this source runs in the "
         "workspace any more; then materialize again",
     )
+
+
+def _words_of(error: Exception) -> str:
+    """Return what an error says, without what was sent, which the SDK repeats of an answer that is no JSON."""
+    said = str(error)
+    if "unable to parse response" not in said:
+        return said
+    status = next((line[2:] for line in said.splitlines() if line.startswith("< ")), "an answer")
+    return f"{status}, which is not in the words of the workspace"
 
 
 def _without_secrets(client: WorkspaceClient, text: str) -> str:

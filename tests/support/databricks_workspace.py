@@ -19,7 +19,7 @@ import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,10 @@ class Refusal:
     status: int
     code: str
     message: str
+    times: int | None = None
+    """How many requests are answered so; None for all."""
+    afterwards: bool = False
+    """Whether what was asked for is done all the same, and only its answer is lost."""
 
 
 @dataclass(frozen=True)
@@ -113,9 +117,20 @@ class Workspace:
         self.requests.append((method, path))
         if token not in {TOKEN, JOB_TOKEN}:
             return Refusal(403, "PERMISSION_DENIED", f"Invalid access token {token[:4]}***")
+        refusal = self._refused(f"{method} {path}")
+        if refusal is None or refusal.afterwards:
+            answer = self._done(method, path, query, body)
+        return refusal or answer
+
+    def _refused(self, asked: str) -> Refusal | None:
         for part, refusal in self.refusals.items():
-            if part in path:
+            if part in asked and refusal.times != 0:
+                if refusal.times:
+                    self.refusals[part] = replace(refusal, times=refusal.times - 1)
                 return refusal
+        return None
+
+    def _done(self, method: str, path: str, query: Mapping[str, str], body: bytes) -> Any:
         files, folders = "/api/2.0/fs/files", "/api/2.0/fs/directories"
         if path.startswith(files):
             return self._file(method, Path(path.removeprefix(files)), body)

@@ -1,6 +1,6 @@
 """How Dagster has a job do a step: launched, followed and ended here, told and telling by Pipes of dagster-databricks.
 
-This module alone imports dagster_databricks, which costs seconds and 139 MB, and only where it is used.
+This module and `exchange` alone import dagster_databricks, which costs seconds and 139 MB, and only where it is used.
 """
 
 from __future__ import annotations
@@ -11,10 +11,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
-from dagster_databricks.pipes import (
-    PipesUnityCatalogVolumesContextInjector,
-    PipesUnityCatalogVolumesMessageReader,
-)
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors.base import DatabricksError
 from databricks.sdk.service.jobs import Run
@@ -23,7 +19,8 @@ from streaming_assets.contract import EventSource
 from streaming_assets.databricks.compute import bundled_job, launch
 from streaming_assets.databricks.outcome import KEPT, failure_of, has_ended, is_ending, timed_out
 from streaming_assets.databricks.wheels import upload_wheels
-from streaming_assets.databricks.workspace import open_workspace, refusals_told
+from streaming_assets.databricks.workspace import LAUNCHED, open_workspace, refusals_told, repeated
+from streaming_assets.defs.databricks.exchange import ContextInjector, MessageReader
 from streaming_assets.defs.databricks.messages import Received
 from streaming_assets.defs.databricks.request import arguments
 from streaming_assets.defs.steps import Report, Step
@@ -67,13 +64,8 @@ class PipesJob:
         self._client = client
         self._settings = settings
         self._volume = str(settings.databricks_volume)
-        self._injector = PipesUnityCatalogVolumesContextInjector(client=client, volume_path=self._volume)
-        self._reader = PipesUnityCatalogVolumesMessageReader(
-            client=client,
-            volume_path=self._volume,
-            interval=settings.databricks_poll_seconds,
-            include_stdio_in_messages=False,  # the workspace keeps them, on the run's page
-        )
+        self._injector = ContextInjector(client=client, volume_path=self._volume)
+        self._reader = MessageReader(client=client, volume_path=self._volume, interval=settings.databricks_poll_seconds)
 
     def run(self, context: Context, doing: str, told: Mapping[str, str]) -> Iterator[Report]:
         """Launch a job and follow it to its end; yield what it told, and only then raise why it did not do all.
@@ -112,23 +104,24 @@ class PipesJob:
 
         def send() -> int:
             with refusals_told(self._client, f"launch the job for {doing}", setting="databricks_compute"):
-                return launch(
+                return repeated(
                     self._client,
-                    self._settings,
-                    told,
-                    wheels=wheels,
-                    name=f"streaming-assets: {doing} ({run.run_id[:8]})",
-                    token=token,
+                    lambda: launch(
+                        self._client,
+                        self._settings,
+                        told,
+                        wheels=wheels,
+                        name=f"streaming-assets: {doing} ({run.run_id[:8]})",
+                        token=token,
+                    ),
                 )
 
         try:
-            run_id = send()
+            return send()
         except dg.DagsterExecutionInterruptedError:
             # The request may have arrived: sent again, it names the run that it launched.
             self._cancel(context, send())
             raise
-        context.log.info("Run %d of the workspace does it.", run_id)
-        return run_id
 
     def _followed(self, context: Context, run_id: int, doing: str) -> tuple[Run, JobError | None]:
         """Wait for the end of a run; cancel it where it takes too long, or where Dagster's run is ended.
@@ -139,9 +132,10 @@ class PipesJob:
         minutes = self._settings.databricks_timeout_minutes
         deadline, seen = time.monotonic() + minutes * 60, None
         try:
+            context.log.info("Run %d of the workspace does it.", run_id)
             while True:
-                with refusals_told(self._client, f"follow the job for {doing}"):
-                    run = self._client.jobs.get_run(run_id)
+                with refusals_told(self._client, f"follow the job for {doing}", meaning=LAUNCHED):
+                    run = repeated(self._client, lambda: self._client.jobs.get_run(run_id))
                 state = run.state.life_cycle_state if run.state else None
                 if state != seen:
                     context.log.info(
@@ -164,9 +158,9 @@ class PipesJob:
     def _cancel(self, context: Context, run_id: int) -> bool:
         """End a run, and wait until nothing of it works any more; tell whether the tables are at rest then."""
         try:
-            self._client.jobs.cancel_run(run_id)
+            repeated(self._client, lambda: self._client.jobs.cancel_run(run_id))
             until = time.monotonic() + _END_SECONDS
-            while not is_ending(self._client.jobs.get_run(run_id)):
+            while not is_ending(repeated(self._client, lambda: self._client.jobs.get_run(run_id))):
                 if time.monotonic() > until:
                     context.log.warning("Run %d still works; let it end before the next one starts.", run_id)
                     return False

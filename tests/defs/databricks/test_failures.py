@@ -122,6 +122,43 @@ def test_a_refusal_is_told(far, workspace, part, refusal, summary):
     assert "What to do: " in told
 
 
+@pytest.mark.parametrize(
+    ("refusal", "error"),
+    [
+        ((401, "UNAUTHENTICATED", "Token is expired"), "does not let us in"),
+        ((403, "PERMISSION_DENIED", "You may not view the run"), "does not let us in"),
+        ((429, "REQUEST_LIMIT_EXCEEDED", "Too many requests"), "takes no more at the moment"),
+    ],
+    ids=lambda value: value[1] if isinstance(value, tuple) else "",
+)
+def test_a_job_that_goes_on_is_told(far, workspace, refusal, error):
+    """Where a job that was launched can't be followed any more, the run does not claim that nothing is written."""
+    workspace.startup_seconds = 60
+    workspace.refusals["/runs/get"] = workspace.Refusal(*refusal)
+    told = far.fails()
+    assert f"{error}: could not follow the job" in told
+    assert "a job that was launched before goes on in the workspace" in told
+    assert "nothing was read or written" not in told
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 504])
+@pytest.mark.parametrize("part", [SUBMIT, "/runs/get"])
+def test_a_failure_of_a_gateway_passes(far, workspace, part, status):
+    """A launch or a look at it whose answer is lost once is asked for again, and one job runs."""
+    ending(workspace, "INTERNAL_ERROR", "FAILED", "CLOUD_FAILURE", "CLOUD_FAILURE", "No capacity")
+    workspace.refusals[part] = workspace.Refusal(status, "INTERNAL_ERROR", "Try again", times=1, afterwards=True)
+    assert far.fails().startswith("The compute of the job that was to do bronze of user_interactions did not start")
+    assert len(workspace.runs) == 1
+
+
+def test_a_folder_that_stays_costs_nothing(far, workspace):
+    """A job that did its work counts as done, with all it told, where its messages can't be deleted afterwards."""
+    workspace.refusals["DELETE /api/2.0/fs/"] = workspace.Refusal(403, "PERMISSION_DENIED", "You may not delete")
+    result = far.run_job(f"maintain_{far.source.name}")
+    assert (result.success, [run.result_state for run in workspace.runs.values()]) == (True, ["SUCCESS"])
+    assert list(Path(workspace.volume).glob("tmp/*/*.json"))
+
+
 def test_a_job_that_is_not_there_names_the_setting(far):
     """An id that the workspace has no job of is one in a setting, which the run names."""
     told = far.fails(databricks_compute='{"job_id": 5}')
