@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -85,7 +86,10 @@ def _built(name: str, folder: Path) -> tuple[str, bytes]:
             if uv
             else [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", target, str(folder)]
         )
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        except OSError as error:
+            raise _unbuildable(name, f"{command[0]} can't be run: {error.strerror}") from None
         made = sorted(Path(target).glob("*.whl"))
         if done.returncode or len(made) != 1:
             raise _unbuildable(name, (done.stderr or done.stdout).strip()[-500:])
@@ -94,10 +98,13 @@ def _built(name: str, folder: Path) -> tuple[str, bytes]:
 
 def _packed(name: str, distribution: metadata.Distribution) -> tuple[str, bytes]:
     """Pack the files of an installed distribution into a wheel again (PEP 427)."""
-    tag = next((line[5:] for line in (distribution.read_text("WHEEL") or "").splitlines() if line[:5] == "Tag: "), None)
-    files = sorted(_files(distribution), key=lambda file: file[0])
-    folder = next((path.split("/")[0] for path, _ in files if path.endswith(".dist-info/METADATA")), None)
-    if tag is None or folder is None:
+    tag = _tag(distribution.read_text("WHEEL") or "")
+    try:
+        files = sorted(_files(distribution), key=lambda file: file[0])
+    except OSError as error:
+        raise _unbuildable(name, f"its installation lacks a file: {error.strerror} ({error.filename})") from None
+    folder = next((path.split("/")[0] for path, _ in files if re.fullmatch(r"[^/]+\.dist-info/METADATA", path)), None)
+    if not tag or folder is None:
         raise _unbuildable(name, "its installation has no record of its files")
     record = io.StringIO()
     rows = csv.writer(record, lineterminator="\n")
@@ -112,10 +119,17 @@ def _packed(name: str, distribution: metadata.Distribution) -> tuple[str, bytes]
     return f"{folder.removesuffix('.dist-info')}-{tag}.whl", content.getvalue()
 
 
+def _tag(wheel: str) -> str:
+    """Return the tag of a wheel's name from the tags that it stands for, as `py2.py3-none-any` stands for two."""
+    tags = [line[5:].strip().split("-") for line in wheel.splitlines() if line.startswith("Tag: ")]
+    return "-".join(".".join(dict.fromkeys(parts)) for parts in zip(*tags, strict=True))
+
+
 def _files(distribution: metadata.Distribution) -> Iterator[tuple[str, bytes]]:
     """Give the files that came with a distribution, without scripts and bytecode, which installing makes."""
     for file in distribution.files or ():
-        if file.parts[0] != ".." and file.suffix != ".pyc" and file.name not in _NOT_PACKED:
+        added = file.parent.suffix == ".dist-info" and file.name in _NOT_PACKED
+        if file.parts[0] != ".." and file.suffix != ".pyc" and not added:
             yield file.as_posix(), Path(str(file.locate())).read_bytes()
 
 

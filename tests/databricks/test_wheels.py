@@ -10,8 +10,10 @@ import subprocess
 import sys
 import zipfile
 from importlib import metadata
+from pathlib import Path
 
 import pytest
+from packaging.utils import parse_wheel_filename
 
 from streaming_assets.errors import EngineError
 
@@ -77,3 +79,57 @@ def test_an_installation_without_a_record_is_told(tmp_path, monkeypatch):
     with pytest.raises(EngineError, match="No wheel can be made of loose") as raised:
         wheels.wheel_of("loose")
     assert raised.value.found == "its installation has no record of its files"
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Installs a distribution of some files, as an installer of wheels leaves it; returns where."""
+
+    def install(wheel: str, files: dict[str, str]) -> Path:
+        info = "odd-1.0.dist-info"
+        metadata_ = "Metadata-Version: 2.1\nName: odd\nVersion: 1.0\n"
+        files = {**files, f"{info}/METADATA": metadata_, f"{info}/WHEEL": wheel, f"{info}/INSTALLER": "pip\n"}
+        files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"])
+        for path, text in files.items():
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_text(text)
+        monkeypatch.syspath_prepend(tmp_path)
+        return tmp_path
+
+    return install
+
+
+def test_a_wheel_of_several_tags_keeps_them(installed):
+    """A wheel for more than one kind of Python or platform is named so that pip installs it on each of them."""
+    tags = ["py2-none-any", "py3-none-any"]
+    installed("Wheel-Version: 1.0\n" + "".join(f"Tag: {tag}\n" for tag in tags), {"odd.py": ""})
+    name, _ = wheels._packed("odd", metadata.distribution("odd"))
+    assert name == "odd-1.0-py2.py3-none-any.whl"
+    assert {str(tag) for tag in parse_wheel_filename(name)[3]} == set(tags)
+
+
+def test_what_a_package_carries_is_packed(installed):
+    """What another distribution left within a package is neither the wheel's own name nor left out of it."""
+    files = {"a/vendored-2.dist-info/METADATA": "Name: vendored\n", "a/RECORD": "data", "a/__init__.py": ""}
+    installed("Tag: py3-none-any\n", files)
+    name, content = wheels._packed("odd", metadata.distribution("odd"))
+    names = set(zipfile.ZipFile(io.BytesIO(content)).namelist())
+    assert name == "odd-1.0-py3-none-any.whl"
+    assert files.keys() <= names
+    assert "odd-1.0.dist-info/INSTALLER" not in names
+
+
+def test_an_installation_that_lacks_a_file_is_told(installed):
+    """A file that was recorded and deleted is named, and not left out."""
+    (installed("Tag: py3-none-any\n", {"odd.py": ""}) / "odd.py").unlink()
+    with pytest.raises(EngineError, match="No wheel can be made of odd") as raised:
+        wheels._packed("odd", metadata.distribution("odd"))
+    assert "odd.py" in raised.value.found
+
+
+def test_a_builder_that_is_not_there_is_told(tmp_path, monkeypatch):
+    """Where `UV` names no program, the checkout's wheel can't be built, and the program is named."""
+    monkeypatch.setenv("UV", str(tmp_path / "uv"))
+    with pytest.raises(EngineError, match="No wheel can be made of odd") as raised:
+        wheels._built("odd", tmp_path)
+    assert str(tmp_path / "uv") in raised.value.found
