@@ -120,7 +120,7 @@ class Settings(BaseSettings):
     databricks_timeout_minutes: float = Field(
         120.0, gt=0, description="Time after which a job is ended, with the wait for its compute."
     )
-    databricks_poll_seconds: float = Field(5.0, gt=0, description="How often a job is looked at.")
+    databricks_poll_seconds: float = Field(5.0, gt=0, le=3600, description="How often a job is looked at.")
     lock_timeout_seconds: float = Field(
         300.0, ge=0, description="How long a command waits for another one on the same source."
     )
@@ -164,8 +164,7 @@ class Settings(BaseSettings):
             parsed = json.loads(value) if isinstance(value, str) and value != SERVERLESS else value
         except ValueError:
             parsed = None
-        named = parsed.keys() & {"existing_cluster_id", "job_id", "spark_version"} if isinstance(parsed, dict) else {}
-        if parsed != SERVERLESS and len(named) != 1:
+        if parsed != SERVERLESS and not (isinstance(parsed, dict) and _is_compute(parsed)):
             raise ValueError("`serverless`, or a JSON object with existing_cluster_id, job_id or a new cluster's spec")
         return parsed
 
@@ -175,6 +174,10 @@ class Settings(BaseSettings):
         # Folders may come before: where there is no workspace, as in tests, a volume lies below some other folder.
         if value is not None and not re.fullmatch(r"(/[^/]+)*/Volumes(/[^/]+){3,}", value.rstrip("/")):
             raise ValueError("/Volumes/<catalog>/<schema>/<volume>, or a folder in it")
+        if value is not None and (_misread(value) or {".", ".."} & set(value.split("/"))):
+            raise ValueError(
+                f"/Volumes/<catalog>/<schema>/<volume>, with no control character, none of {_MISREAD} and no `..`"
+            )
         return value.rstrip("/") if value else None
 
     @field_validator("vacuum_retention_hours")
@@ -193,7 +196,7 @@ class Settings(BaseSettings):
             path = value.expanduser().absolute()
         except RuntimeError as error:
             raise ValueError("a folder; there is no user of that name") from error
-        if any(sign in _MISREAD or category(sign) in {"Cc", "Cs"} for sign in str(path)):
+        if _misread(str(path)):
             raise ValueError(f"a folder: {str(path)!r} may hold no control character and none of {_MISREAD}")
         return path
 
@@ -218,6 +221,20 @@ class Settings(BaseSettings):
     def freshness(self) -> timedelta:
         """Age of a table's newest commit at which it counts as stale."""
         return timedelta(minutes=self.freshness_minutes)
+
+
+def _misread(path: str) -> bool:
+    return any(sign in _MISREAD or category(sign) in {"Cc", "Cs"} for sign in path)
+
+
+def _is_compute(chosen: dict[str, Any]) -> bool:
+    """Tell whether an object is one kind of compute; a new cluster's spec is for the workspace to judge."""
+    kind = chosen.keys() & {"existing_cluster_id", "job_id", "spark_version"}
+    if kind == {"spark_version"}:
+        return bool(chosen["spark_version"])
+    value, pattern = next(iter(chosen.values()), None), r"[1-9][0-9]*" if kind == {"job_id"} else r"\S+"
+    fits = isinstance(value, int | str) and re.fullmatch(pattern, str(value)) is not None
+    return fits and len(kind) == len(chosen) == 1
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -184,7 +184,15 @@ def test_kinds_of_compute(text):
     assert compute == (text if text == "serverless" else json.loads(text))
 
 
-@pytest.mark.parametrize("text", ["classic", "{}", '{"num_workers": 2}', '{"job_id": 7, "spark_version": "17"}', "[1]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("classic", "{}", '{"num_workers": 2}', '{"job_id": 7, "spark_version": "17"}', "[1]"),
+        *('{"job_id": "seven"}', '{"job_id": null}', '{"job_id": 1.5}', '{"job_id": true}', '{"job_id": 0}'),
+        *('{"existing_cluster_id": null}', '{"existing_cluster_id": ""}', '{"existing_cluster_id": ["1"]}'),
+        *('{"existing_cluster_id": "1", "num_workers": 2}', '{"spark_version": null}'),
+    ],
+)
 def test_other_compute_is_refused(text):
     """Compute that is none of the kinds, or two of them, is a fault that names the kinds and not the value."""
     with pytest.raises(SettingsError) as raised:
@@ -203,6 +211,13 @@ def test_a_volume_is_a_path():
     for wrong in ("main.streaming.files", "/Volumes/main/streaming", "dbfs:/Volumes/a/b/c"):
         with pytest.raises(SettingsError, match="/Volumes/<catalog>/<schema>/<volume>"):
             load_settings(databricks_volume=wrong)
+
+
+@pytest.mark.parametrize("part", ["a%20b", "a[b", "a\nb", "..", "."])
+def test_a_volume_can_be_read(part):
+    """A folder that delta-rs reads elsewhere than it writes, or that lies in no volume, is refused as a lake's is."""
+    with pytest.raises(SettingsError, match="STREAMING_ASSETS_DATABRICKS_VOLUME"):
+        load_settings(databricks_volume=f"/Volumes/main/streaming/files/{part}")
 
 
 def test_an_unreadable_file_is_told(here):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Any
 
 from databricks.sdk import WorkspaceClient
@@ -63,7 +64,7 @@ def launch(  # noqa: PLR0913 - the parts of a launch, by name
             tasks=[task],
             environments=_environments(chosen, wheels),
             run_name=name,
-            timeout_seconds=round(settings.databricks_timeout_minutes * 60),
+            timeout_seconds=ceil(settings.databricks_timeout_minutes * 60),
             idempotency_token=token,
         ).bind()["run_id"]
     )
@@ -82,8 +83,18 @@ def _runs_on(chosen: str | Mapping[str, Any], wheels: Sequence[str]) -> dict[str
     if "existing_cluster_id" in chosen:
         return {"existing_cluster_id": str(chosen["existing_cluster_id"]), "libraries": libraries}
     # Without an access mode, a cluster sees no volume.
-    spec = {"data_security_mode": "SINGLE_USER", **chosen}
-    return {"new_cluster": compute.ClusterSpec.from_dict(spec), "libraries": libraries}
+    return {"new_cluster": _NewCluster({"data_security_mode": "SINGLE_USER", **chosen}), "libraries": libraries}
+
+
+class _NewCluster(compute.ClusterSpec):
+    """A new cluster in the words of the setting; of what the SDK does not know, its own type sends nothing."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        super().__init__()
+        self._spec = spec
+
+    def as_dict(self) -> dict[str, Any]:
+        return self._spec
 
 
 def _environments(chosen: str | Mapping[str, Any], wheels: Sequence[str]) -> list[jobs.JobEnvironment] | None:

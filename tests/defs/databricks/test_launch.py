@@ -51,6 +51,18 @@ def test_on_a_new_cluster(launched):
     assert "environments" not in request
 
 
+def test_a_new_cluster_is_asked_for_as_it_stands(launched):
+    """What the SDK does not know of a cluster goes to the workspace all the same, which says whether it does."""
+    asked = {**CLUSTER, "num_wokers": 5, "autoscale": "wide", "data_security_mode": "NEW_MODE"}
+    (task,) = launched(databricks_compute=json.dumps(asked))["tasks"]
+    assert task["new_cluster"] == asked
+
+
+def test_a_time_out_of_less_than_a_second_is_one(launched):
+    """A time-out is never sent as 0, which would be none."""
+    assert launched(databricks_timeout_minutes=0.001)["timeout_seconds"] == 1
+
+
 def test_on_a_cluster_that_there_is(launched):
     """A cluster that runs already is named by its id, and gets the wheels as libraries."""
     (task,) = launched(databricks_compute='{"existing_cluster_id": "1122-cluster"}')["tasks"]
@@ -151,7 +163,8 @@ def test_one_source_has_the_engine(far, workspace):
 
 def test_a_package_that_is_missing_is_told(far, monkeypatch):
     """Where dagster-databricks is not installed, a run says what to install."""
-    monkeypatch.delitem(sys.modules, "streaming_assets.defs.databricks.launch", raising=False)
+    for name in ("exchange", "launch"):
+        monkeypatch.delitem(sys.modules, f"streaming_assets.defs.databricks.{name}", raising=False)
     for name in ("dagster_databricks", "dagster_databricks.pipes"):
         monkeypatch.setitem(sys.modules, name, None)
     told = far.fails()
