@@ -116,6 +116,10 @@ class UnknownSource(StreamingAssetsError):
     """A source was named that no loaded plugin registers."""
 
 
+class UnknownPart(StreamingAssetsError):
+    """A Gold table or a group of checks was named that the source does not have."""
+
+
 class InvalidMoment(StreamingAssetsError):
     """A text is neither a time with an offset nor a span."""
 

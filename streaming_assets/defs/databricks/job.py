@@ -21,9 +21,10 @@ from dagster_pipes import (
 from streaming_assets.contract import EventSource
 from streaming_assets.defs.databricks.messages import send, send_done, send_error
 from streaming_assets.defs.databricks.request import Request, job_settings, read_request
+from streaming_assets.defs.full_check_groups import groups
 from streaming_assets.defs.resources import Runtime
-from streaming_assets.defs.steps import Report, Work, perform
-from streaming_assets.errors import Fault, SettingsError, StreamingAssetsError
+from streaming_assets.defs.steps import Report, Step, Work, perform
+from streaming_assets.errors import Fault, SettingsError, StreamingAssetsError, UnknownPart
 from streaming_assets.lake.mounts import suit_commits_to
 from streaming_assets.registry import load_sources
 from streaming_assets.settings import Settings
@@ -62,7 +63,8 @@ def main() -> None:
 
 def _run(request: Request, pipes: PipesContext | None) -> None:
     log = pipes.log if pipes is not None else logging.getLogger("streaming_assets.job")
-    source = load_sources().get(request.source)
+    source = load_sources(disabled=request.settings.get("disabled_plugins", ())).get(request.source)
+    expect_part(source, request.step)
     with TemporaryDirectory(prefix="streaming-assets-job-", ignore_cleanup_errors=True) as home:
         settings = job_settings(request, _secrets(request), Path(home))
         expect_key(source, settings)
@@ -73,6 +75,24 @@ def _run(request: Request, pipes: PipesContext | None) -> None:
                     log.info("%s", _words(report))
                 else:
                     send(pipes, report)
+
+
+def expect_part(source: EventSource, step: Step) -> None:
+    """Make sure that the source has what a step is about, as a job can have another version of the plugin.
+
+    Raises:
+        UnknownPart: It does not.
+    """
+    known = {"gold": [table.name for table in source.gold], "verify": [group.name for group in groups(source)]}
+    if step.table not in known.get(step.kind, [step.table]):
+        raise UnknownPart(
+            f"The job's plugin has no {step.table!r} of {source.name} for step {step.kind}.",
+            found=f"parameter `table` with {step.table!r}",
+            expected=f"one of: {', '.join(known[step.kind])}",
+            meaning="nothing was read or written",
+            remedy="mend the parameter, or bring the job's plugin to the version that Dagster has (the bundle's job by "
+            "`databricks bundle deploy`)",
+        )
 
 
 def _secrets(request: Request) -> Mapping[str, str]:

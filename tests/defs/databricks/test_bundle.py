@@ -111,6 +111,17 @@ def test_wheels_are_built_and_installed():
 
 
 @pytest.mark.filterwarnings("ignore::dagster.PreviewWarning", "ignore::DeprecationWarning")
+def test_a_disabled_plugin_is_not_loaded_by_a_job(far, workspace):
+    """A job leaves out the plugins that are disabled where Dagster runs, though its compute has them."""
+    deployed = job("serverless", volume="/Volumes/not/the/one", kafka_bootstrap_servers="not:1")
+    deployed.pop("environments")
+    workspace.jobs[77] = deployed
+    told = far.fails(databricks_compute='{"job_id": 77}', disabled_plugins="user_interactions")
+    assert told.splitlines()[0] == "There is no source 'user_interactions'."
+    assert "one of: github_events" in told
+
+
+@pytest.mark.filterwarnings("ignore::dagster.PreviewWarning", "ignore::DeprecationWarning")
 def test_assets_launch_the_bundles_job(far, workspace):
     """With the id of the bundle's job as compute, a step is a run of it, which really starts and tells Dagster."""
     deployed = job("serverless", volume="/Volumes/not/the/one", kafka_bootstrap_servers="not:1")
