@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from databricks.sdk import WorkspaceClient
-from databricks.sdk.errors.base import DatabricksError
 from databricks.sdk.service.jobs import Run, RunLifeCycleState, RunResultState
 
 from streaming_assets.errors import (
@@ -166,7 +165,7 @@ def _output(client: WorkspaceClient, run: Run) -> str:
         return ""
     try:
         return (client.jobs.get_run_output(task).error or "").strip()
-    except DatabricksError:
+    except OSError:  # errors of the SDK, of requests, and the end of the time in which it asks again
         return ""  # a run that did not come to its task has no output
 
 

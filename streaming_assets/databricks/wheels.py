@@ -27,7 +27,7 @@ from urllib.parse import unquote, urlsplit
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import NotFound
 
-from streaming_assets.databricks.workspace import NOTHING, refusals_told
+from streaming_assets.databricks.workspace import NOTHING, refusals_told, repeated
 from streaming_assets.errors import EngineError
 
 FRAMEWORK = "streaming-assets"
@@ -137,9 +137,9 @@ def _upload(client: WorkspaceClient, volume: str, name: str, content: bytes) -> 
     path = f"{volume}/wheels/{hashlib.sha256(content).hexdigest()[:16]}/{name}"
     with refusals_told(client, f"upload {name}", volume=volume):
         try:
-            client.files.get_metadata(path)
+            repeated(client, lambda: client.files.get_metadata(path))
         except NotFound:
-            client.files.upload(path, io.BytesIO(content), overwrite=True)
+            repeated(client, lambda: client.files.upload(path, io.BytesIO(content), overwrite=True))
     return path
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -149,6 +150,26 @@ def test_a_failure_of_a_gateway_passes(far, workspace, part, status):
     workspace.refusals[part] = workspace.Refusal(status, "INTERNAL_ERROR", "Try again", times=1, afterwards=True)
     assert far.fails().startswith("The compute of the job that was to do bronze of user_interactions did not start")
     assert len(workspace.runs) == 1
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PUT"])
+def test_an_upload_that_is_cut_off_is_tried_again(far, workspace, method):
+    """A wheel whose upload a gateway cuts off is sent again as a whole."""
+    ending(workspace, "INTERNAL_ERROR", "FAILED", "CLOUD_FAILURE", "CLOUD_FAILURE", "No capacity")
+    workspace.refusals[f"{method} /api/2.0/fs/files"] = workspace.Refusal(502, "BAD_GATEWAY", "Cut off", times=1)
+    assert far.fails().startswith("The compute of the job that was to do bronze of user_interactions did not start")
+    wheels = list(Path(workspace.volume).glob("wheels/*/*.whl"))
+    assert [wheel.name for wheel in wheels if not zipfile.is_zipfile(wheel)] == []
+    assert len(wheels) == 3
+
+
+def test_an_output_that_is_not_told_hides_no_failure(far, workspace):
+    """A job that breaks down is told as such where the workspace is too busy to show its output."""
+    workspace.cluster = {"PYTHONHOME": "nowhere"}
+    workspace.refusals["get-output"] = workspace.Refusal(429, "REQUEST_LIMIT_EXCEEDED", "Later")
+    told = far.fails()
+    assert told.splitlines()[0] == "The job that was to do bronze of user_interactions failed."
+    assert "runs/1001" in told
 
 
 def test_a_folder_that_stays_costs_nothing(far, workspace):
