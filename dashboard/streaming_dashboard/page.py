@@ -12,7 +12,7 @@ from streaming_assets.registry import Registry, load_sources
 from streaming_assets.settings import Settings, load_settings
 from streaming_dashboard.facts import show_facts
 from streaming_dashboard.gold import show_tables
-from streaming_dashboard.problems import show_broken, show_no_sources, show_problem
+from streaming_dashboard.problems import show_broken, show_elsewhere, show_no_sources, show_problem
 from streaming_dashboard.sidebar import Choice, show_sidebar
 from streaming_dashboard.wording import plain
 
@@ -50,5 +50,8 @@ def _section(source: EventSource, settings: Settings, span: timedelta | None) ->
         st.header(plain(source.title), anchor=source.name, width="content")
         st.caption(f"Last look {datetime.now(UTC):%H:%M:%S} UTC", width="content")
     st.markdown(source.description)
+    if settings.is_elsewhere(source.name):
+        show_elsewhere()  # what lies here of the source, if anything, is of another engine
+        return
     show_facts(source, settings)
     show_tables(source, settings.lake_path, span)

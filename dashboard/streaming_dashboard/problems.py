@@ -40,3 +40,8 @@ def show_no_sources() -> None:
         "`streaming-assets plugins list` shows what is installed.",
         icon=":material/extension:",
     )
+
+
+def show_elsewhere() -> None:
+    """Say that the tables of a source can't be seen from here."""
+    st.info("Its tables lie in a Databricks workspace; Dagster shows them.", icon=":material/cloud:")

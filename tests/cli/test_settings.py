@@ -111,3 +111,13 @@ def test_a_misspelt_variable_is_noted(offline):
         "note STREAMING_ASSETS_PSEUDONYM_KEYS is neither a setting nor an option of a source, and has no effect; "
         "did you mean STREAMING_ASSETS_PSEUDONYM_KEY?\n"
     )
+
+
+@pytest.mark.parametrize("command", [["demo", "--once"], ["refresh"], ["verify"], ["tables"], ["maintain"]])
+def test_tables_in_a_workspace_are_not_worked_on(command, offline):
+    """Where jobs in a workspace fill all tables, a command is refused before it asks Kafka or publishes anything."""
+    # A cluster that does not answer would be told instead.
+    told = offline.fails(
+        *command, STREAMING_ASSETS_ENGINE="databricks", STREAMING_ASSETS_KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:9"
+    )
+    assert "Engine `databricks` works in a workspace, not in this process." in " ".join(told.split())

@@ -210,3 +210,13 @@ def test_unreadable_layer_costs_the_facts_only(home, dashboard, layer):
     assert list(page.exception) == []
     assert len(page.error) == 1
     assert len(charts(page)) == 2
+
+
+def test_tables_in_a_workspace_are_not_those_here(home, dashboard, monkeypatch):
+    """Of a source that jobs in a workspace fill, the page says so, and shows no table that another engine left here."""
+    home.fill_users()
+    monkeypatch.setenv("STREAMING_ASSETS_SOURCE_ENGINES", '{"user_interactions": "databricks"}')
+    page = dashboard.run()
+    page.selectbox(key="source").set_value("user_interactions").run()
+    assert (list(page.exception), charts(page), metrics(page)) == ([], [], {})
+    assert "Its tables lie in a Databricks workspace" in texts(page)

@@ -10,7 +10,7 @@ from streaming_assets.cli.commands.produce import make_producer
 from streaming_assets.cli.commands.refresh import print_summaries, refresh_all
 from streaming_assets.cli.commands.up import programs, watch
 from streaming_assets.cli.console import err, out, print_error, print_note, print_table
-from streaming_assets.cli.context import broker, sources, stopping
+from streaming_assets.cli.context import broker, sources, sources_here, stopping
 from streaming_assets.cli.interrupts import check_interrupt
 from streaming_assets.contract import Batch, EventSource, GoldTable, Producer
 from streaming_assets.errors import StreamingAssetsError
@@ -33,7 +33,8 @@ def demo(*, once: bool) -> None:
         StreamingAssetsError: A part can't be started; a source that can't be reached is only noted.
     """
     settings = load_settings()
-    selected = list(sources(settings).sources.values())
+    # One round works on the tables itself; else Dagster does, wherever they lie.
+    selected = sources_here(settings, ()) if once else list(sources(settings).sources.values())
     if settings.kafka_bootstrap_servers is not None:
         print_note(f"the demo's events go to the cluster at {settings.kafka_bootstrap_servers}, as the settings say")
     with broker(settings) as connection:
