@@ -48,6 +48,11 @@ def explained(source: EventSource) -> Iterator[None]:
         ) from error
 
 
+def names_file(error: duckdb.Error) -> bool:
+    """Tell whether an error is about a data file, and not about what is done with its rows."""
+    return _FILE.search(str(error)) is not None
+
+
 def _out_of_space(source: EventSource, error: duckdb.Error) -> EngineError:
     return EngineError(
         f"The embedded engine ran out of memory or disk space while working on {source.name}.",

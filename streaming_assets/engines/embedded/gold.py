@@ -15,6 +15,7 @@ import pyarrow as pa
 from streaming_assets.contract import EventSource, GoldTable
 from streaming_assets.engines.broken_plugin import broken_gold
 from streaming_assets.engines.embedded.duck import casts, count, literal, name, read_parquet, timestamp
+from streaming_assets.engines.embedded.failures import names_file
 from streaming_assets.engines.embedded.handover import write_while_computing
 from streaming_assets.engines.embedded.spans import spans
 from streaming_assets.engines.embedded.transform import DEFINITION_ERRORS
@@ -206,7 +207,9 @@ class Aggregator:
         query = f"SELECT {columns} FROM ({transpile(self.table.sql, DUCKDB)})"
         try:
             self.connection.execute(f"CREATE OR REPLACE TEMP TABLE computed AS {query}")
-        except (*DEFINITION_ERRORS, duckdb.DataError) as error:
+        except (*DEFINITION_ERRORS, duckdb.DataError, duckdb.InvalidInputException) as error:
+            if names_file(error):
+                raise
             raise broken_gold(self.source, self.table, str(error).strip()) from error
         for column in (column.name for column in self.table.columns if column.required):
             if nulls := count(self.connection, f"computed WHERE {name(column)} IS NULL"):

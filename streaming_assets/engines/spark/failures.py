@@ -17,6 +17,7 @@ from pyspark.errors import (
 )
 
 from streaming_assets.contract import EventSource
+from streaming_assets.engines.spark.jvm import as_spark_errors
 from streaming_assets.errors import ConcurrentWrite, EngineError
 from streaming_assets.lake.tables import LakeTable
 
@@ -46,7 +47,8 @@ def explained(source: EventSource) -> Iterator[None]:
         EngineError: Spark failed.
     """
     try:
-        yield
+        with as_spark_errors():
+            yield
     except PySparkException as error:
         raise EngineError(
             f"Spark failed while working on {source.name}.",
@@ -65,7 +67,8 @@ def refusing_conflicts(table: LakeTable) -> Iterator[None]:
         ConcurrentWrite: Another writer committed first.
     """
     try:
-        yield
+        with as_spark_errors():
+            yield
     except PySparkException as error:
         if not any(word in str(error) for word in _CONFLICT):
             raise
