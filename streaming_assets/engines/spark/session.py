@@ -21,6 +21,11 @@ from streaming_assets.settings import EXISTING_SESSION, Settings
 _NEEDED = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
+    # `${…}` in a plugin's SQL, or in a key that bounds a range, is text, and not a variable of Spark's process.
+    "spark.sql.variable.substitute": "false",
+    # The days that only the new calendar has, before 1582-10-15, are others once they went through Java's old one, and
+    # conditions on files do.
+    "spark.sql.datetime.java8API.enabled": "true",
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.maxConcurrentOutputFileWriters": "64",  # otherwise a write sorts its rows by day, whatever the days
     "spark.sql.execution.arrow.maxRecordsPerBatch": "20000",  # a worker's check costs a little for each batch
