@@ -149,3 +149,17 @@ def test_all_tables_are_the_same(engines, github_data, produce_with_headers, nam
         for flow in flows.values():
             flow.refresh()
         check_equal(flows)
+
+
+def test_a_timestamp_that_spark_can_t_read_costs_no_batch(engines):
+    """Records whose timestamps are more than Spark's type holds come to Bronze as by the embedded engine."""
+    flows = engines("github_events")
+    producer = KafkaProducer(flows["embedded"].connection.client_config())
+    for number, moment in enumerate((1_714_557_600_000, 2**62, 2**63 // 1_000 + 1, 1_714_557_600_001)):
+        value = encode({**NASTY_EVENT, "id": str(number)})
+        producer.produce(flows["embedded"].source.topic.name, value, partition=number % 2, timestamp=moment)
+    producer.produce(flows["embedded"].source.topic.name, b"rubbish")
+    producer.flush()
+    for flow in flows.values():
+        flow.refresh()
+    check_equal(flows)

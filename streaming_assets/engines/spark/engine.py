@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 
 import pyarrow as pa
+from pyspark.errors import ArithmeticException
 from pyspark.sql import SparkSession
 
 from streaming_assets.contract import EventSource, GoldTable
@@ -26,6 +28,7 @@ from streaming_assets.engines.rebuild import Rebuilder
 from streaming_assets.engines.spark.bronze import Ingester
 from streaming_assets.engines.spark.failures import explained
 from streaming_assets.engines.spark.gold import SparkAggregator
+from streaming_assets.engines.spark.jvm import as_spark_errors
 from streaming_assets.engines.spark.session import open_session
 from streaming_assets.engines.spark.silver import SparkRefiner
 from streaming_assets.kafka.connection import Connection
@@ -63,7 +66,15 @@ class SparkEngine:
             raise ValueError("this engine was made without a broker")
         with explained(plan.source):
             config = self._settings.spark_kafka_config
-            yield from Ingester(self._session, self._kafka, self.lake, self._limits, config).run(plan)
+            ingester = Ingester(self._session, self._kafka, self.lake, self._limits, config)
+            try:
+                with as_spark_errors():
+                    for done in ingester.run(plan):
+                        plan = _after(plan, done)
+                        yield done
+            except ArithmeticException:
+                # Spark's source fails on a timestamp that is no number of microseconds; a producer can write any.
+                yield from self._embedded.ingest(plan)
 
     def refine(self, source: EventSource) -> Iterator[Refined]:
         """See `Engine.refine`."""
@@ -112,3 +123,10 @@ class SparkEngine:
 
     def _refiner(self, source: EventSource) -> SparkRefiner:
         return SparkRefiner(self._session, source, self.lake, self._limits, pseudonym_key(self._settings))
+
+
+def _after(plan: IngestPlan, done: Ingested) -> IngestPlan:
+    """Return what is left of a plan after one of its commits."""
+    next_offsets = done.position.next_offsets
+    end = {partition: offset for partition, offset in plan.end.items() if offset > next_offsets[partition]}
+    return replace(plan, start=done.position, end=end, first_batch=done.batch + 1, accepting=())
