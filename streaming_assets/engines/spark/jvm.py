@@ -1,6 +1,6 @@
 """What the JVM of this process raises and PySpark lets through, as PySpark's errors.
 
-Over Spark Connect there is none: the server tells an error by the cause that a client knows.
+Over Spark Connect there is nothing to do: all that a server tells is PySpark's, though without the causes.
 """
 
 from __future__ import annotations

@@ -1,10 +1,14 @@
-"""A Spark that this process drives. The only place that knows the JVM: all else works over Spark Connect, too."""
+"""A Spark that this process drives. With `jvm`, what knows the JVM: all else works over Spark Connect, too."""
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock
@@ -83,4 +87,20 @@ def _start(settings: Settings, log: Path) -> None:
     cache_folder().mkdir(parents=True, exist_ok=True)
     with FileLock(cache_folder() / "spark-packages.lock"), log.open("ab") as output:
         gateway = launch_gateway(conf, popen_kwargs={"stdout": output, "stderr": output})  # type: ignore[no-untyped-call]
-    SparkContext(conf=conf, gateway=gateway)
+    logging.getLogger().addFilter(_is_not_of_py4j)
+    with _keeping_interrupts():
+        SparkContext(conf=conf, gateway=gateway)
+
+
+@contextmanager
+def _keeping_interrupts() -> Iterator[None]:
+    """Leave Ctrl-C to who has it: PySpark's own handler loses it where it comes while the JVM is waited for."""
+    handler = signal.getsignal(signal.SIGINT)
+    yield
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, handler)
+
+
+def _is_not_of_py4j(record: logging.LogRecord) -> bool:
+    """Leave out the stacks that Py4J writes to the root logger when a call is interrupted or the JVM is gone."""
+    return Path(record.pathname).parent.name != "py4j"

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+
+import psutil
 import pytest
 
 from streaming_assets.settings import load_settings
@@ -38,3 +43,50 @@ def test_workers_are_of_the_same_python(command_line, tmp_path):
     path = {"PATH": f"{tmp_path}:/usr/bin:/bin", "STREAMING_ASSETS_SPARK_MASTER": "local[1]"}
     told = command_line.ok("refresh", "user_interactions", "--engine", "spark", "--json", **path)
     assert '"silver": 20' in told
+
+
+@pytest.fixture
+def refreshing(command_line):
+    """Starts a refresh by Spark, and returns it with its JVM as soon as a file of Bronze is there."""
+
+    def start():
+        command_line.ok("produce", "user_interactions", "--limit", "20")
+        master = {"STREAMING_ASSETS_SPARK_MASTER": "local[1]"}
+        process = command_line.start("refresh", "user_interactions", "--engine", "spark", **master)
+        while not [*command_line.lake.glob("user_interactions/bronze/**/*.parquet")]:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
+        (jvm,) = (each for each in psutil.Process(process.pid).children() if "java" in each.name())
+        return process, jvm
+
+    return start
+
+
+@pytest.mark.broker
+@pytest.mark.spark
+@pytest.mark.usefixtures("spark_settings")
+def test_ctrl_c_ends_a_refresh(refreshing, command_line):
+    """Ctrl-C while Spark works ends the command by its exit code, without a stack trace, and the JVM with it."""
+    process, jvm = refreshing()
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    jvm.wait(60)
+    command_line.ok("refresh", "user_interactions")
+    assert "Everything holds." in command_line.ok("verify", "user_interactions")
+
+
+@pytest.mark.broker
+@pytest.mark.spark
+@pytest.mark.usefixtures("spark_settings")
+def test_a_spark_that_is_gone_is_told(refreshing, command_line):
+    """Where the JVM is killed, a refresh ends with an error that says so, and the next one goes on."""
+    process, jvm = refreshing()
+    jvm.kill()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "Traceback" not in err
+    assert "Spark failed while working on user_interactions." in err
+    command_line.ok("refresh", "user_interactions")
+    assert "Everything holds." in command_line.ok("verify", "user_interactions")
