@@ -47,6 +47,10 @@ _PORT = 15002
 
 _PATIENCE_SECONDS = 10.0
 
+_MOST_TRIES = 8
+_LONGEST_WAIT_MILLISECONDS = 5_000
+"""How often, and how long after the last time at most, a server that does not answer is asked again: for about 25 s."""
+
 
 def open_session(settings: Settings) -> SparkSession:
     """Return a session as the settings name it; a session on this machine starts Spark where this process has none.
@@ -80,10 +84,16 @@ def _existing() -> SparkSession:
 
 
 def _remote(address: str) -> SparkSession:
+    from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415 - it needs grpc
+
     # PySpark would try again for ten minutes.
     parts = urlsplit(address)
     socket.create_connection((parts.hostname or "", parts.port or _PORT), _PATIENCE_SECONDS).close()
-    return SparkSession.builder.remote(address).getOrCreate()
+    session = SparkSession.builder.remote(address).getOrCreate()
+    # A server that is gone for longer has lost the session, too. By its own policy PySpark would wait ten minutes.
+    policy = DefaultPolicy(max_retries=_MOST_TRIES, max_backoff=_LONGEST_WAIT_MILLISECONDS)
+    session.client.set_retry_policies([policy])  # type: ignore[operator]  # the decorator of `client` has no type
+    return session
 
 
 def _local(settings: Settings) -> SparkSession:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,23 @@ def test_a_server_that_does_not_answer_is_told(command_line):
     assert "There is no Spark session." in told
     assert "sc://127.0.0.1:1" in told
     assert "STREAMING_ASSETS_SPARK_REMOTE" in told
+
+
+def test_a_server_that_goes_away_ends_a_refresh(command_line, tmp_path):
+    """A server that is killed while it works ends a refresh soon, with an error; the next refresh goes on."""
+    from streaming_assets.engines.spark.local import ON_THIS_MACHINE, PROPERTIES  # noqa: PLC0415 - it needs pyspark
+
+    command_line.environment["STREAMING_ASSETS_PSEUDONYM_KEY"] = KEY
+    command_line.ok("produce", "user_interactions", "--limit", "50")
+    with support.connect_server({**PROPERTIES, **ON_THIS_MACHINE}, tmp_path / "server.log") as address:
+        remote = {"STREAMING_ASSETS_SPARK_REMOTE": address}
+        process = command_line.start("refresh", "user_interactions", "--engine", "spark", **remote)
+        while not [*command_line.lake.glob("user_interactions/bronze/**/*.parquet")]:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
+    _, err = process.communicate(timeout=100)
+    assert process.returncode == 1
+    assert "Traceback" not in err
+    assert "Spark failed while working on user_interactions." in err
+    command_line.ok("refresh", "user_interactions")
+    assert "Everything holds." in command_line.ok("verify", "user_interactions")
