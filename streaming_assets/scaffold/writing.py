@@ -14,7 +14,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from streaming_assets.contract import Field, ScalarType, Struct
 from streaming_assets.errors import SampleError
 from streaming_assets.scaffold.code import Bracketed, declared, layout, several, text
-from streaming_assets.scaffold.proposal import ADDED_ID, Column, Proposal
+from streaming_assets.scaffold.columns import Column
+from streaming_assets.scaffold.proposal import ADDED_ID, Proposal
 from streaming_assets.scaffold.sample import JsonRecord
 from streaming_assets.validation.source import name_faults
 
