@@ -87,6 +87,16 @@ def value(expression: str, kind: Any = TEXT) -> list[str]:
     return gold(f"SELECT {expression} AS v FROM silver", {"v": kind})
 
 
+@pytest.mark.parametrize("name", ["@type", "$ref", "a-b", "1st", "select", "größe"])
+def test_names_in_quotes_are_columns(name: str) -> None:
+    """A field of an event is read by its name in quotes, whatever SQL makes of it without; a misspelt one is named."""
+    schema = EventSchema(fields=(*SCHEMA.fields, Field(name=name, type=TEXT)), event_time=SCHEMA.event_time)
+    query = f"SELECT `{name}` AS v, events.`{name}` AS w FROM events"
+    assert [*silver_faults(query, schema, columns(v=TEXT, w=TEXT), "sql")] == []
+    (fault,) = silver_faults(f"SELECT `{name}x` AS v FROM events", schema, columns(v=TEXT), "sql")
+    assert (f"'{name}x'" in fault.found, f"'{name}'" in fault.expected) == (True, True)
+
+
 def test_plain_silver_query_has_no_faults() -> None:
     """A row-wise query with nested fields is let through."""
     assert silver("SELECT kind AS k, actor.login, e.actor.id AS i FROM events e", k=TEXT, login=TEXT, i=LONG) == []

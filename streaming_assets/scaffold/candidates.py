@@ -10,9 +10,21 @@ from streaming_assets.scaffold.names import last_of, rank
 from streaming_assets.scaffold.shapes import Shape, epoch_of, type_of
 from streaming_assets.validation.names import event_field_faults
 
-_TIME_NAMES = ("event_time", "timestamp", "time", "ts", "occurred_at", "created_at", "at", "datetime", "date")
-_TIME_LIKE = re.compile(r"(.*_)?(ts|time|timestamp|at|date|datetime|epoch|ms|millis|seconds|created|updated)")
+_TIME_NAMES = (
+    "event_time",
+    "timestamp",
+    "time",
+    "ts",
+    "occurred_at",
+    "created_at",
+    "at",
+    "datetime",
+    "date",
+    "created",
+)
+_TIME_LIKE = re.compile(r"(.*_)?(ts|time|timestamp|at|date|datetime|epoch|created|updated)")
 _ID_NAMES = ("event_id", "id", "uuid", "guid", "message_id", "record_id")
+_ENVELOPES = ("event", "meta", "metadata", "header", "envelope")
 _UNIQUE = 0.95  # what is delivered twice has one id twice
 
 
@@ -37,7 +49,8 @@ def times_of(shape: Shape) -> dict[str, ScalarType]:
             kind = epoch_of(inner) if _TIME_LIKE.fullmatch(last_of(path)) else None
         if required and isinstance(kind, ScalarType):
             found[path] = kind
-    return dict(sorted(found.items(), key=lambda each: rank(each[0], _TIME_NAMES)))
+    # A text says by itself that it is a time, a number only by its name.
+    return dict(sorted(found.items(), key=lambda each: (rank(each[0], _TIME_NAMES), each[1] != ScalarType.TIMESTAMP)))
 
 
 def time_at(shape: Shape, path: str) -> ScalarType | None:
@@ -53,9 +66,15 @@ def id_of(shape: Shape) -> str | None:
     """Return the path that tells events apart; None if there is none."""
     for path, inner, required in sorted(leaves(shape), key=lambda each: rank(each[0], _ID_NAMES)):
         once = len(inner.distinct) >= _UNIQUE * sum(inner.distinct.values())
-        if last_of(path) in _ID_NAMES and required and once and type_of(inner) in {ScalarType.STRING, ScalarType.LONG}:
+        if _is_events(path) and required and once and type_of(inner) in {ScalarType.STRING, ScalarType.LONG}:
             return path
     return None
+
+
+def _is_events(path: str) -> bool:
+    """Tell whether a path names the event's own id, and not that of something inside of it."""
+    around, _, _ = path.rpartition(".")
+    return last_of(path) in _ID_NAMES and (not around or last_of(around) in _ENVELOPES)
 
 
 def nested_events(shape: Shape) -> str | None:

@@ -59,8 +59,11 @@ def _flat(expression: Expression) -> str:
 
 
 def text(value: str) -> str:
-    """Return a string literal."""
-    return json.dumps(value, ensure_ascii=False)
+    """Return a string literal, in those quotes that need fewer escapes."""
+    doubled = json.dumps(value, ensure_ascii=False)
+    if value.count('"') <= value.count("'"):
+        return doubled
+    return "'" + doubled[1:-1].replace('\\"', '"').replace("'", "\\'") + "'"
 
 
 def declared(each: Field) -> Bracketed:

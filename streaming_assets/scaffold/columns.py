@@ -48,6 +48,7 @@ def category_of(columns: Sequence[Column], shape: Shape) -> Column | None:
         if column.field.type in {ScalarType.STRING, ScalarType.BOOLEAN}
         and counts.get(paths.get(column.expression, ""), 0) in _CATEGORIES
     ]
+    possible = [(column, path) for column, path in possible if counts[path] <= max(2, shape.values // 2)]
     best = min(possible, key=lambda each: (rank(each[1], _CATEGORY_NAMES), counts[each[1]]), default=None)
     return best[0] if best else None
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from streaming_assets.contract import Array, Field, ScalarType, Struct
 from streaming_assets.scaffold.candidates import time_at
+from streaming_assets.scaffold.names import shown
 from streaming_assets.scaffold.shapes import Shape, type_of
 from streaming_assets.validation.names import event_field_faults
 
@@ -46,7 +47,7 @@ def _fields(shape: Shape, left_out: list[str], before: str = "") -> Iterator[Fie
         field = Field(name=name, type=kind, required=inner.required) if kind is not None else None
         reason = _unfit(field, inner, taken)
         if reason:
-            left_out.append(f"{before}{name}: {reason}")
+            left_out.append(f"{shown(before + name)}: {reason}")
         elif field is not None:
             taken.add(name.lower())
             yield field

@@ -14,6 +14,11 @@ def snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).replace("-", "_").lower()
 
 
+def shown(name: str) -> str:
+    """Return a name as a comment can hold it, whatever characters it has."""
+    return name if name.isprintable() and name.isascii() else ascii(name)
+
+
 def last_of(path: str) -> str:
     """Return the last name of a path, as `snake` writes it."""
     return snake(path.rpartition(".")[2])

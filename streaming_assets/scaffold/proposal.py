@@ -62,14 +62,20 @@ def propose(records: Sequence[Mapping[str, Any]], choices: Choices) -> Proposal:
         SampleError: No time is found, or nothing but a time; or what was decided is not there.
     """
     items = choices.items
+    if items:
+        _expect_array(items, shape_of(map(dict, records)))
     if items is None and not choices.event_time:
         items = nested_events(shape_of(map(dict, records)))
-    events = list(unfold(records, items)) if items else list(map(dict, records))
+    events = events_of(records, items)
     shape = shape_of(events)
     event_time = choices.event_time or next(iter(times_of(shape)), None)
     if event_time is None or time_at(shape, event_time) is None:
         raise _no_time(shape, event_time)
-    event_id = id_of(shape) if choices.event_id is None else choices.event_id or None
+    if choices.event_id is None:
+        # What identifies the record around them identifies no item.
+        event_id = id_of(shape_of(unfold(records, items, alone=True)) if items else shape)
+    else:
+        event_id = choices.event_id or None
     if choices.event_id and event_id not in {path for path, _, _ in leaves(shape)}:
         raise _no_id(shape, choices.event_id)
     adds_id = bool(items) and choices.event_id is None and event_id is None and ADDED_ID not in shape.fields
@@ -91,13 +97,30 @@ def propose(records: Sequence[Mapping[str, Any]], choices: Choices) -> Proposal:
     )
 
 
-def unfold(records: Sequence[Mapping[str, Any]], items: str) -> Iterator[dict[str, Any]]:
-    """Yield the items of an array in the records as events, each with the record's other fields."""
+def events_of(records: Sequence[Mapping[str, Any]], items: str | None) -> list[dict[str, Any]]:
+    """Return the events of records: the items of an array, each with the record's other fields, or the records."""
+    return list(unfold(records, items)) if items else list(map(dict, records))
+
+
+def unfold(records: Sequence[Mapping[str, Any]], items: str, *, alone: bool = False) -> Iterator[dict[str, Any]]:
+    """Yield the items of an array in the records as events, each with the record's other fields unless `alone`."""
     for record in records:
-        around = {name: value for name, value in record.items() if name != items}
+        around = {} if alone else {name: value for name, value in record.items() if name != items}
         for item in record.get(items) or []:
             if isinstance(item, dict):
                 yield {**around, **item}
+
+
+def _expect_array(items: str, shape: Shape) -> None:
+    arrays = [name for name, inner in shape.fields.items() if inner.items is not None and inner.items.fields]
+    if items not in arrays or set(shape.fields[items].kinds) != {"array"}:
+        raise SampleError(
+            "The sample has no such array.",
+            found=f"{items!r}; there are {', '.join(arrays) or 'none'}",
+            expected="a field of the records that is an array of objects, in every record that has it",
+            meaning="nothing was written",
+            remedy="name another field by --items, or none by --items ''",
+        )
 
 
 def _no_time(shape: Shape, chosen: str | None) -> SampleError:

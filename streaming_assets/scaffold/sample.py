@@ -29,7 +29,9 @@ def read_sample(path: Path) -> list[JsonRecord]:
     try:
         content = path.read_bytes()
         text = (gzip.decompress(content) if content.startswith(_GZIP) else content).decode("utf-8-sig")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise _unusable(path, f"{type(error).__name__}: {error.strerror or error}") from error
+    except (EOFError, zlib.error, UnicodeDecodeError) as error:
         raise _unusable(path, f"{type(error).__name__}: {error}") from error
     values = _array(path, text) if text.lstrip().startswith("[") else _lines(path, text)
     records = list(islice(values, MOST_RECORDS))
@@ -41,8 +43,8 @@ def read_sample(path: Path) -> list[JsonRecord]:
 def _array(path: Path, text: str) -> Iterator[JsonRecord]:
     try:
         values = json.loads(text)
-    except ValueError as error:
-        raise _unusable(path, str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise _unusable(path, f"no JSON ({error})") from error
     for number, value in enumerate(values, start=1):
         yield _object(path, value, f"item {number}")
 
@@ -53,8 +55,8 @@ def _lines(path: Path, text: str) -> Iterator[JsonRecord]:
             continue
         try:
             value = json.loads(line)
-        except ValueError as error:
-            raise _unusable(path, f"line {number}: {error}") from error
+        except (ValueError, RecursionError) as error:
+            raise _unusable(path, f"line {number}, which is no JSON ({error}): {line[:60]}") from error
         yield _object(path, value, f"line {number}")
 
 

@@ -13,6 +13,8 @@ from streaming_assets.fitting.verdicts import MisfitError
 
 _LONGS = range(-(2**63), 2**63)
 _MOST_DISTINCT = 1_000
+_DEEPEST = 32
+"""Levels of objects that a schema is made of; Python's own parser ends at about a hundred brackets."""
 
 # 1990 to 2100, in seconds: a number in between that every record has may well be a time.
 _EPOCH_SECONDS = (631_152_000, 4_102_444_800)
@@ -91,22 +93,22 @@ def shape_of(records: Iterable[dict[str, Any]]) -> Shape:
     return shape
 
 
-def type_of(shape: Shape) -> FieldType | None:
-    """Return the type that takes all values of a shape; None where there is none, or no value at all."""
-    kinds = set(shape.kinds)
+def type_of(shape: Shape, depth: int = 0) -> FieldType | None:
+    """Return the type that takes all values of a shape; None where there is none, no value, or it is too deep."""
+    kinds = set(shape.kinds) if depth < _DEEPEST else set()
     if kinds == {"object"}:
-        fields = tuple(fields_of(shape))
+        fields = tuple(fields_of(shape, depth + 1))
         return Struct(fields=fields) if fields else None
     if kinds == {"array"}:
-        items = type_of(shape.items) if shape.items is not None and shape.items.required else None
+        items = type_of(shape.items, depth + 1) if shape.items is not None and shape.items.required else None
         return Array(items=items) if items is not None else None
     return _scalar(shape, kinds) if kinds and not kinds & {"object", "array"} else None
 
 
-def fields_of(shape: Shape) -> Iterator[Field]:
+def fields_of(shape: Shape, depth: int) -> Iterator[Field]:
     """Yield the fields of objects that have a type."""
     for name, inner in shape.fields.items():
-        kind = type_of(inner)
+        kind = type_of(inner, depth)
         if kind is not None:
             yield Field(name=name, type=kind, required=inner.required)
 

@@ -91,7 +91,8 @@ def resolve(query: Query, table: str, columns: Relation) -> Resolved:
 
 
 def _qualified(parsed: exp.Select, table: str, columns: Relation) -> tuple[exp.Select, list[Problem]]:
-    schema = MappingSchema({table: columns}, dialect=DIALECT)
+    # In quotes: names of events may be such that they are read as something else.
+    schema = MappingSchema({table: {f"`{name}`": kind for name, kind in columns.items()}}, dialect=DIALECT)
     tree = parsed.copy()
     problems: list[Problem] = []
     while True:

@@ -57,7 +57,7 @@ def test_what_was_found_is_told(offline, sample):
     """The types of the fields, what each is for, the files and the next step are told."""
     told = offline.ok("plugins", "new", "visits", "--sample", str(sample), "--topic", "t", "--folder", "x")
     lines = [" ".join(line.split()) for line in told.splitlines()]
-    assert lines[0] == "4 records, each of them an item of `events`"
+    assert lines[0] == "4 records, whose `events` hold 12 events"
     assert [line for line in lines if line.startswith(("session", "ts", "kind", "event_id"))] == [
         "session long",
         "ts epoch_millis when it happened",

@@ -12,10 +12,11 @@ from streaming_assets.scaffold.code import declared, layout, several
 
 SHORT = Field(name="a", type=ScalarType.LONG)
 LONG = Field(name="b", type=ScalarType.STRING, required=False, description="Why, and \"how\": 'ünïcode' \\ …" * 3)
+QUOTED = Field(name="q", type=ScalarType.STRING, description='"a" or \'b\' and "c"')
 DEEP = Field(name="c", type=Struct(fields=(SHORT, LONG, Field(name="d", type=Array(items=ScalarType.DATE)))))
 
 
-@pytest.mark.parametrize("fields", [(SHORT,), (SHORT, SHORT), (LONG,), (DEEP,), (SHORT, DEEP, LONG)])
+@pytest.mark.parametrize("fields", [(SHORT,), (SHORT, SHORT), (LONG,), (DEEP,), (SHORT, DEEP, LONG), (QUOTED,)])
 @pytest.mark.parametrize("spread", [False, True])
 def test_the_formatter_changes_nothing(fields, spread):
     """What is laid out is what ruff would have written, and means the fields that it was made of."""

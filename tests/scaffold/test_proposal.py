@@ -121,6 +121,40 @@ def test_an_id_tells_events_apart(ids, expected):
     assert of(*(event(id=value) for value in ids)).event_id == expected
 
 
+@pytest.mark.parametrize(("around", "expected"), [("user", None), ("meta", "meta.id"), ("event", "event.id")])
+def test_the_id_of_something_inside_is_not_the_events(around, expected):
+    """An id inside of an object is the event's only where the object stands for the event."""
+    assert of(event(**{around: {"id": "u1"}})).event_id == expected
+
+
+def test_the_id_of_a_record_is_not_its_items():
+    """What identifies the record around them identifies no item; an id of their own does."""
+    record = {"id": 1, "events": [{"at": AT, "kind": "k"}]}
+    assert of(record).adds_id
+    assert of({"id": 1, "events": [{"id": 2, "at": AT, "kind": "k"}]}).event_id == "id"
+
+
+@pytest.mark.parametrize(
+    ("record", "path"),
+    [
+        ({"duration_ms": 700_000_000_000, "sent": AT}, "sent"),
+        ({"total_seconds": 700_000_000, "sent": AT}, "sent"),
+        ({"amount_at": 1_500_000_000, "sent": AT}, "sent"),
+    ],
+)
+def test_a_text_that_is_a_time_goes_before_numbers(record, path):
+    """A number is not taken for a time where a text says that it is one; a duration is none."""
+    assert of({**record, "kind": "x"}).event_time == path
+
+
+@pytest.mark.parametrize("items", ["nope", "kind", "tags", "one.events"])
+def test_items_have_to_be_an_array_of_objects(items):
+    """A field that holds no objects in an array is refused, with those that do."""
+    with pytest.raises(SampleError) as caught:
+        of(event(tags=[1], events=[{"at": AT}], one={"events": [{"at": AT}]}), items=items)
+    assert "there are events" in caught.value.found
+
+
 @pytest.mark.parametrize("name", ["id", "user.id"])
 def test_an_id_is_what_the_author_says(name):
     """The author may choose another field, or none."""
@@ -166,6 +200,7 @@ def test_events_are_counted_by_what_sorts_them():
     assert of(*records).category.field.name == "kind"
     assert of(*({**record, "kind": "x"} for record in records)).category.field.name == "shop"
     assert of({"at": AT, "n": 1}).category is None
+    assert of(*({"at": AT, "order": f"o{number}"} for number in range(20))).category is None
 
 
 def test_a_time_alone_is_no_source():

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from streaming_assets.errors import SampleError
+from streaming_assets.errors import InvalidDefinition, SampleError
+from streaming_assets.scaffold.definition import NewSource, definition_of, misfits
 from streaming_assets.scaffold.proposal import Choices, propose
-from streaming_assets.scaffold.writing import NewSource, write_package
+from streaming_assets.scaffold.writing import write_package
 from streaming_assets.validation import validate
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +28,9 @@ SAMPLES = {
         for number in range(3)
     ],
     "one_column": [{"ts": 1_659_304_800, "events": "x"}, {"ts": 1_659_304_800, "events": "y"}] * 2,
+    "linked": [{"@type": "a", "@id": "b", "$ref": "c", "at": AT, "nul\0 \u202e": 1}],
+    "own_ids": [{'it\'s "x"': [{"id": number, "at": AT, "kind": "k"}]} for number in range(3)],
+    "deep": [{"at": AT, "kind": "k", "o": json.loads('{"o":' * 80 + "1" + "}" * 80)}],
     LONG_NAME: [{"at": AT, "x" * 60: "a", "o" * 60: {"p" * 30: 1}, "left out because it is " * 9: 1}],
 }
 
@@ -36,7 +40,8 @@ def written(tmp_path_factory):
     """Folders of packages that were written, by source."""
     home = tmp_path_factory.mktemp("packages")
     for name, records in SAMPLES.items():
-        write_package(NewSource(name, name, propose(records, Choices())), records, home / name)
+        source = NewSource(name, name, propose(records, Choices()))
+        write_package(source, definition_of(source), records, home / name)
     return home
 
 
@@ -102,9 +107,43 @@ def test_events_inside_of_records_come_one_by_one(written, monkeypatch):
     source = source_of(written, "events_in_records", monkeypatch)
     events = [json.loads(value) for value in produced(source)]
     assert [(each["shop"], each["kind"], each["event_id"]) for each in events[:3]] == [
-        (0, "k", "sample-0-0"), (0, "l", "sample-0-1"), (1, "k", "sample-1-0"),
+        (0, "k", "sample.jsonl-0-0"), (0, "l", "sample.jsonl-0-1"), (1, "k", "sample.jsonl-1-0"),
     ]  # fmt: skip
     assert produced(source) == produced(source)
+
+
+def test_odd_items_are_shown_by_quarantine(written, monkeypatch, tmp_path):
+    """No item is lost in silence: one that is no object is an event that does not fit; null holds none."""
+    source = source_of(written, "events_in_records", monkeypatch)
+    (tmp_path / "odd").write_text('{"shop": 1, "events": [7]}\n{"shop": 2, "events": null}\n{"shop": 3}\n')
+    (event,) = map(json.loads, produced(source, files=str(tmp_path / "odd")))
+    assert event == {"shop": 1, "events": 7, "event_id": "odd-0-0"}
+
+
+@pytest.mark.parametrize(("changes", "where"), [({"topic": "bad topic!"}, "topic.name"), ({"name": "a-b"}, "name")])
+def test_what_no_source_can_be_is_refused(changes, where):
+    """A definition with faults is refused before anything is written, by the checks that plugins go through."""
+    source = NewSource(**{"name": "flat", "topic": "flat", "proposal": propose(SAMPLES["flat"], Choices())} | changes)
+    with pytest.raises(InvalidDefinition) as caught:
+        definition_of(source)
+    assert [fault.where for fault in caught.value.faults] == [where]
+
+
+def test_misfits_of_the_sample_are_counted():
+    """Events that the schema would not take are counted by reason."""
+    records = [{"at": AT, "n": value} for value in (1.5, float("nan"), 2.5)]
+    definition = definition_of(NewSource("flat", "flat", propose(records, Choices())))
+    assert misfits(definition, records) == {"not_json": 1}
+
+
+@pytest.mark.parametrize("place", ["file/inside", "link"])
+def test_a_folder_that_cannot_be_made_is_told(tmp_path, place):
+    """Where no folder can be made nothing is written, and the place is named."""
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    source = NewSource("flat", "flat", propose(SAMPLES["flat"], Choices()))
+    with pytest.raises(SampleError, match=place):
+        write_package(source, definition_of(source), SAMPLES["flat"], tmp_path / place)
 
 
 def test_the_live_producer_says_that_it_is_to_be_written(written, monkeypatch):
@@ -118,5 +157,5 @@ def test_a_folder_that_is_there_is_left_alone(tmp_path):
     (tmp_path / "mine").mkdir()
     source = NewSource("flat", "flat", propose(SAMPLES["flat"], Choices()))
     with pytest.raises(SampleError, match="there already"):
-        write_package(source, SAMPLES["flat"], tmp_path / "mine")
+        write_package(source, definition_of(source), SAMPLES["flat"], tmp_path / "mine")
     assert list((tmp_path / "mine").iterdir()) == []

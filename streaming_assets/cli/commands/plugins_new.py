@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import typer
 
 from streaming_assets.cli.console import out, print_table
-from streaming_assets.contract import Field, ScalarType
-from streaming_assets.scaffold.proposal import Choices, Proposal, propose
-from streaming_assets.scaffold.sample import read_sample
-from streaming_assets.scaffold.writing import NewSource, expect_name, write_package
+from streaming_assets.contract import EventSource, Field, ScalarType
+from streaming_assets.scaffold.definition import NewSource, definition_of, misfits
+from streaming_assets.scaffold.proposal import ADDED_ID, Choices, Proposal, events_of, propose
+from streaming_assets.scaffold.sample import JsonRecord, read_sample
+from streaming_assets.scaffold.writing import expect_name, write_package
 
 
 def plugins_new(name: str, *, sample: Path, topic: str | None, choices: Choices, folder: Path | None) -> None:
@@ -29,9 +31,11 @@ def plugins_new(name: str, *, sample: Path, topic: str | None, choices: Choices,
         choices = _asked(proposal, choices)
         proposal = propose(records, choices)
     source = NewSource(name, topic or name, proposal)
-    folder = folder or Path(source.distribution)
-    files = write_package(source, records, folder)
-    _print_proposal(proposal, len(records))
+    definition = definition_of(source)
+    folder = (folder or Path(source.distribution)).expanduser()
+    files = write_package(source, definition, records, folder)
+    _print_proposal(proposal, records)
+    _print_misfits(proposal, definition, records)
     out.print(f"\nwrote {len(files)} files into {folder}:", highlight=False)
     for file in files:
         out.print(f"  {file.relative_to(folder)}", highlight=False)
@@ -48,14 +52,24 @@ def _asked(proposal: Proposal, choices: Choices) -> Choices:
     return choices
 
 
-def _print_proposal(proposal: Proposal, records: int) -> None:
-    where = f", each of them an item of `{proposal.items}`" if proposal.items else ""
-    out.print(f"{records:,} records{where}", highlight=False)
+def _print_proposal(proposal: Proposal, records: Sequence[JsonRecord]) -> None:
+    events = events_of(records, proposal.items)
+    inside = f", whose `{proposal.items}` hold {len(events):,} events" if proposal.items else ""
+    out.print(f"{len(records):,} records{inside}", highlight=False)
     print_table(
         ("field", "type", "what for"), ((each.name, _type(each), _use(each, proposal)) for each in proposal.fields)
     )
     for each in proposal.left_out:
         out.print(f"left out: {each}", highlight=False)
+
+
+def _print_misfits(proposal: Proposal, definition: EventSource, records: Sequence[JsonRecord]) -> None:
+    """Tell which events of the sample the schema would not take."""
+    events = events_of(records, proposal.items)
+    if proposal.adds_id:
+        events = [{**event, ADDED_ID: "sample"} for event in events]
+    for reason, count in misfits(definition, events).most_common():
+        out.print(f"[yellow]{count:,} of {len(events):,} events would go to quarantine: {reason}[/]", highlight=False)
 
 
 def _type(each: Field) -> str:

@@ -46,7 +46,7 @@ _HEADERS = f"""
 """A name that is not UTF-8 comes with U+FFFD in it; see `kafka.columns.RECORD_SCHEMA`."""
 
 RECORDS_PER_TASK = 250_000
-"""A task of Spark reads about so many records: partitions with more to read are cut."""
+"""A task of Spark reads at most so many offsets: partitions with more to read are cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,6 @@ def read_records(session: SparkSession, connection: Connection, some: Offsets, c
     Raises:
         SettingsError: A property of the connection has no counterpart.
     """
-    records_to_read = sum(some.end[one] - some.start[one] for one in some.start)
     options = {
         **{f"kafka.{name}": value for name, value in {**java_config(connection.config, config), **config}.items()},
         "kafka.bootstrap.servers": connection.bootstrap_servers,
@@ -84,7 +83,7 @@ def read_records(session: SparkSession, connection: Connection, some: Offsets, c
         "endingOffsets": _offsets(some.topic, some.end),
         "includeHeaders": "true",
         "failOnDataLoss": "true",
-        "minPartitions": str(max(len(some.start), records_to_read // RECORDS_PER_TASK)),
+        "maxRecordsPerPartition": str(RECORDS_PER_TASK),  # of Kafka's partitions, each by itself: skewed ones, too
     }
     records = session.read.format("kafka").options(**options).load()
     milliseconds = "unix_millis(timestamp)"

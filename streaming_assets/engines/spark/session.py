@@ -37,7 +37,8 @@ _NEEDED = {
 """Properties that rows or speed depend on; they are set in every session, and win over `spark_config`."""
 
 _DECISIVE = frozenset({"spark.sql.session.timeZone", "spark.sql.ansi.enabled"})
-"""Those without which rows would be other ones; without the others, a refresh is slower or its files are older ones."""
+"""Those without which rows of any source would be other ones. Without the others, a refresh is slower, its files are of
+an older form, a `${…}` in a plugin's SQL is filled in, or the days before the new calendar are moved."""
 
 _LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 """Where PySpark writes the stack of each query that fails to standard error, also of those that are expected to."""

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from streaming_assets.contract import Event
 from streaming_assets.errors import SettingsError
+from streaming_assets.kafka.publisher import Publisher
+from streaming_assets.kafka.topics import topic_state
+from streaming_assets.settings import load_settings
 
 kafka = pytest.importorskip("streaming_assets.engines.spark.kafka", exc_type=ImportError)
 bronze = pytest.importorskip("streaming_assets.engines.spark.bronze", exc_type=ImportError)
@@ -82,6 +86,27 @@ def test_ranges_cover_every_offset_once(most):
              for some in bronze.commit_ranges("t", start, end, most)]  # fmt: skip
     assert max(sizes) <= most + len(end)
     assert min(sizes) > 0
+
+
+@pytest.mark.broker
+@pytest.mark.spark
+def test_a_skewed_partition_is_read_in_several_tasks(broker, topic_factory, spark_settings, tmp_path, monkeypatch):
+    """No task reads more than its share of offsets, however unevenly they lie in the partitions; all are read once."""
+    from pyspark.sql import functions as sf  # noqa: PLC0415 - it needs pyspark
+
+    from streaming_assets.engines.spark.session import open_session  # noqa: PLC0415
+
+    monkeypatch.setattr(kafka, "RECORDS_PER_TASK", 100)
+    topic = topic_factory(partitions=3)
+    with Publisher(broker, topic) as publisher:
+        publisher.publish(Event(value=b"x", key=b"same") for _ in range(950))
+    ends = {one: end for one, end in topic_state(broker, topic.name).high.items() if end}
+    some = kafka.Offsets(topic.name, dict.fromkeys(ends, 0), ends)
+    session = open_session(load_settings(home=tmp_path, **spark_settings))
+    rows = kafka.read_records(session, broker, some, {}).select("offset", sf.spark_partition_id().alias("task"))
+    tasks = [row["n"] for row in rows.groupBy("task").agg(sf.count("*").alias("n")).collect()]
+    assert (sum(tasks), max(tasks) <= 100) == (950, True)
+    assert rows.select("offset").distinct().count() == 950
 
 
 def test_a_databricks_runtime_has_its_own_login_modules(monkeypatch):
