@@ -87,7 +87,7 @@ def _start(settings: Settings, log: Path) -> None:
     cache_folder().mkdir(parents=True, exist_ok=True)
     with FileLock(cache_folder() / "spark-packages.lock"), log.open("ab") as output:
         gateway = launch_gateway(conf, popen_kwargs={"stdout": output, "stderr": output})  # type: ignore[no-untyped-call]
-    logging.getLogger().addFilter(_is_not_of_py4j)
+    _quiet_py4j()
     with _keeping_interrupts():
         SparkContext(conf=conf, gateway=gateway)
 
@@ -99,6 +99,14 @@ def _keeping_interrupts() -> Iterator[None]:
     yield
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, handler)
+
+
+def _quiet_py4j() -> None:
+    """Keep the stacks of Py4J from standard error: some go to its own loggers, some to the root logger."""
+    logging.getLogger().addFilter(_is_not_of_py4j)
+    logger = logging.getLogger("py4j")
+    logger.addHandler(logging.NullHandler())
+    logger.propagate = False
 
 
 def _is_not_of_py4j(record: logging.LogRecord) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import psutil
@@ -30,6 +32,21 @@ def test_properties_of_the_settings_win():
     """What `SPARK_CONFIG` says replaces what would be set otherwise."""
     local = pytest.importorskip("streaming_assets.engines.spark.local", exc_type=ImportError)
     assert local.properties(load_settings(spark_config={"spark.driver.host": "h"}))["spark.driver.host"] == "h"
+
+
+def test_py4j_writes_nothing_to_standard_error():
+    """What Py4J logs of a call that was interrupted stays unsaid, whatever handlers there are; other logs do not."""
+    pytest.importorskip("pyspark", reason="engine `spark` is not installed: pyspark is missing")
+    code = """
+import logging
+from streaming_assets.engines.spark import local
+local._quiet_py4j()
+logging.basicConfig()
+logging.getLogger("py4j.clientserver").error("lost")
+logging.getLogger("other").error("kept")
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stderr == "ERROR:other:kept\n"
 
 
 @pytest.mark.broker
