@@ -44,6 +44,13 @@ def workspace(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def patient(workspace):
+    """Has the SDK repeat what is refused for half a minute: for what passes, also on a busy machine."""
+    profile = workspace.profile.read_text()
+    workspace.profile.write_text(profile.replace("retry_timeout_seconds = 2", "retry_timeout_seconds = 30"))
+
+
+@pytest.fixture
 def remote(lab, registry, workspace, broker, request):
     """The lab of a source whose tables are filled by jobs; its topic is the plugin's own, as jobs know no other."""
     request.getfixturevalue("delete_topics")()

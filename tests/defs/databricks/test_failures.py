@@ -142,6 +142,7 @@ def test_a_job_that_goes_on_is_told(far, workspace, refusal, error):
     assert "nothing was read or written" not in told
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("status", [408, 500, 502, 504])
 @pytest.mark.parametrize("part", [SUBMIT, "/runs/get"])
 def test_a_failure_of_a_gateway_passes(far, workspace, part, status):
@@ -152,6 +153,7 @@ def test_a_failure_of_a_gateway_passes(far, workspace, part, status):
     assert len(workspace.runs) == 1
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("method", ["HEAD", "PUT"])
 def test_an_upload_that_is_cut_off_is_tried_again(far, workspace, method):
     """A wheel whose upload a gateway cuts off is sent again as a whole."""
