@@ -11,15 +11,20 @@ This module is what a plugin author imports. A plugin package names a module in 
 """
 
 from streaming_assets.contract import (
+    Aggregate,
     Array,
+    ArrowFunction,
     Batch,
     Chart,
+    ChartKind,
     Event,
     EventSchema,
     EventSource,
     Field,
+    FieldType,
     GoldTable,
     Producer,
+    ProducerFactory,
     Rule,
     ScalarType,
     SilverTable,
@@ -29,15 +34,20 @@ from streaming_assets.contract import (
 from streaming_assets.hookspecs import hookimpl
 
 __all__ = [
+    "Aggregate",
     "Array",
+    "ArrowFunction",
     "Batch",
     "Chart",
+    "ChartKind",
     "Event",
     "EventSchema",
     "EventSource",
     "Field",
+    "FieldType",
     "GoldTable",
     "Producer",
+    "ProducerFactory",
     "Rule",
     "ScalarType",
     "SilverTable",

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 
 class ScalarType(StrEnum):
-    """The types a single value can have, in an event and in a table column."""
+    """The types a single value can have.
+
+    TEXT, EPOCH_SECONDS and EPOCH_MILLIS say how a value stands in an event, and are no types of columns: in SQL, and in
+    functions, they are STRING and TIMESTAMP.
+    """
 
     STRING = "string"
     """Text. In JSON: a string."""
@@ -32,10 +36,10 @@ class ScalarType(StrEnum):
     TIMESTAMP = "timestamp"
     """A point in time, UTC, microseconds. In JSON: RFC 3339 text with any offset."""
     EPOCH_SECONDS = "epoch_seconds"
-    """The same in an event. In JSON: a number of seconds since 1970-01-01 00:00:00 UTC (POSIX time); what is finer than
+    """A point in time, too. In JSON: a number of seconds since 1970-01-01 00:00:00 UTC (POSIX time); what is finer than
     a microsecond is cut off."""
     EPOCH_MILLIS = "epoch_millis"
-    """The same in an event. In JSON: a number of milliseconds since then."""
+    """A point in time, too. In JSON: a number of milliseconds since then."""
     DATE = "date"
     """A calendar day. In JSON: `YYYY-MM-DD`."""
 
@@ -57,6 +61,7 @@ class Array:
 
 
 FieldType = ScalarType | Struct | Array
+"""What values a field or column can have: single ones, nested objects, lists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +73,9 @@ class Field:
     type: FieldType
     """What values it can have."""
     required: bool = True
-    """False: it may be missing or null. For a column: whether it can be null."""
+    """False: it may be missing or null. For a column: whether it can be null. A null in a required column of Silver
+    sends the record to quarantine (`silver_failed`), one in a required column of Gold stops the table. `sum`, `min`,
+    `max` and `avg` over what can be null can be null too: declare that, or use `coalesce`."""
     description: str = ""
     """What it means, with its unit; shown on the asset's page."""
 
@@ -82,7 +89,7 @@ class Rule:
     """
 
     field: str
-    """Path of the field the rule is about; the field itself is declared optional or wider."""
+    """Path of the field the rule is about; with `required=True`, the field itself is declared optional."""
     when: tuple[str, tuple[str, ...]] | None = None
     """`("event", ("viewers_count",))`: holds for events whose `event` is `viewers_count`."""
     unless: tuple[str, tuple[str, ...]] | None = None
@@ -100,14 +107,16 @@ class EventSchema:
     fields: tuple[Field, ...]
     """The fields that are used. What an event holds besides stays in Bronze and costs nothing."""
     event_time: str
-    """Path of the TIMESTAMP field that says when the event happened."""
+    """Path of the TIMESTAMP, EPOCH_SECONDS or EPOCH_MILLIS field that says when the event happened; it and the objects
+    around it are required."""
     event_id: str | None = None
     """Path of the STRING or LONG field that identifies the event. Where it is None, or the field is
     optional and missing, the record's `<partition>-<offset>` identifies it."""
     rules: tuple[Rule, ...] = ()
     """Demands that hold only for some events."""
     subject: str | None = None
-    """Path of the field that says whose personal data the event is."""
+    """Path of the field that says whose personal data the event is: a note for readers of the definition. Nothing is
+    computed from it, and it hashes nothing."""
     pseudonymous: tuple[str, ...] = ()
     """Paths of STRING fields that leave Bronze only as a keyed hash (HMAC-SHA-256, 32 hex digits)."""
 
@@ -137,7 +146,7 @@ class Event:
     key: bytes | None = None
     """Record key; None lets the framework take it from `Topic.key`."""
     timestamp: datetime | None = None
-    """The record's create time (aware); None lets Kafka stamp it."""
+    """The record's create time (aware, of whole milliseconds: Kafka keeps no more); None lets Kafka stamp it."""
     headers: tuple[tuple[str, bytes], ...] = ()
     """Record headers."""
 
@@ -198,7 +207,10 @@ class SilverTable:
 
 
 ChartKind = Literal["bar", "line", "area", "table", "metric"]
+"""The shapes that a chart can have."""
+
 Aggregate = Literal["sum", "max", "min", "mean", "count"]
+"""The ways in which several rows of a table become one point of a chart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +257,8 @@ class GoldTable:
     keys: tuple[str, ...]
     """The columns that together identify a row."""
     window: str | None = None
-    """Length of the tumbling event-time window: `"1 minute"`, `"5 minutes"`, `"1 hour"`, `"1 day"`."""
+    """Length of the tumbling event-time window: a whole number and seconds, minutes, hours or days, such as
+    `"15 minutes"`; windows are aligned to 1970-01-01 00:00 UTC."""
     per: str | None = None
     """The Silver column by which rows belong together, such as `user_id`."""
     charts: tuple[Chart, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from streaming_assets.defs.build import build_definitions
-from streaming_assets.registry import load_sources
+from streaming_assets.registry import load_installed
 from streaming_assets.settings import load_settings
 
 
@@ -17,4 +17,4 @@ def defs() -> dg.Definitions:
         SettingsError: The settings are wrong.
     """
     settings = load_settings()
-    return build_definitions(load_sources(disabled=settings.disabled_plugins), settings)
+    return build_definitions(load_installed(settings), settings)

@@ -7,11 +7,19 @@ person sees it without a stack trace; a program finds the same parts as attribut
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Self
 
 
 class StreamingAssetsError(Exception):
     """Root of all errors raised on purpose; its text is meant for the user."""
+
+    def __new__(cls, *arguments: object, **_parts: object) -> Self:
+        """Make an error that can be told whatever becomes of its `__init__`: a plugin's own kind may not call ours."""
+        error = super().__new__(cls, *arguments)
+        error.summary = " ".join(map(str, arguments)) or cls.__name__
+        error.found = error.expected = error.meaning = error.remedy = None
+        return error
 
     def __init__(
         self,
@@ -85,6 +93,31 @@ def restored(plain: Mapping[str, str | None]) -> StreamingAssetsError:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A place inside of a text that a definition holds, such as a query."""
+
+    text: str = field(repr=False)
+    """The whole text."""
+    line: int
+    """Its line, counted from 1."""
+    column: int
+    """Where it begins in that line, in characters, counted from 1."""
+    length: int
+    """How many characters of that line it takes, 1 at least."""
+
+    @classmethod
+    def of(cls, text: str, start: int, end: int) -> Place:
+        """Return the place of `text[start:end]`, as far as that stands on one line."""
+        before = text[:start]
+        column = start - (before.rfind("\n") + 1)
+        length = len(text[start:end].partition("\n")[0])
+        return cls(text, before.count("\n") + 1, column + 1, max(length, 1))
+
+    def __str__(self) -> str:
+        return f"line {self.line}, column {self.column}"
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """One fault of a definition or of the settings."""
 
@@ -94,9 +127,12 @@ class Fault:
     """What stands there."""
     expected: str
     """What should stand there."""
+    place: Place | None = None
+    """Which part of the text at `where` it is, where that is known."""
 
     def __str__(self) -> str:
-        return f"{self.where}: found {self.found}, expected {self.expected}"
+        at = f" at {self.place}" if self.place is not None else ""
+        return f"{self.where}: found {self.found}{at}, expected {self.expected}"
 
 
 class SettingsError(StreamingAssetsError):
@@ -153,6 +189,10 @@ class InvalidDefinition(PluginError):
             meaning="the plugin is left out; all other sources work",
             remedy=f"fix the definition, then run `streaming-assets plugins check {plugin}`",
         )
+
+
+class NotConforming(PluginError):
+    """A plugin does what no source may do; a check of the conformance kit found it."""
 
 
 class SampleError(StreamingAssetsError):

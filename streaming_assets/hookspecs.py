@@ -13,7 +13,10 @@ PROJECT = "streaming_assets"
 """pluggy's project name, and the name of the entry-point group."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
+"""Marks the hook that the framework calls."""
+
 hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Marks a plugin's `register_event_source`, so that the framework finds it; the function stays what it is."""
 
 
 @hookspec

@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection
 from datetime import timedelta
 from difflib import get_close_matches
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from unicodedata import category
@@ -37,6 +38,12 @@ EXISTING_SESSION = "existing"
 SERVERLESS: Literal["serverless"] = "serverless"
 """As `databricks_compute`: compute that the workspace has ready."""
 
+LOAD_SECONDS = 30.0
+"""How long a plugin may take to be imported, where no setting says otherwise."""
+
+FUNCTION_SECONDS = 600.0
+"""How long a Silver function may take, where no setting says otherwise."""
+
 # Found by trying: of these delta-rs makes another folder for reading than for writing, or it panics.
 _MISREAD = r"%\[]^|"
 
@@ -65,7 +72,13 @@ class Settings(BaseSettings):
         default_factory=dict, description="Engines of sources that have another one: a JSON object, source to engine."
     )
     disabled_plugins: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Names of plugins that are not loaded, comma-separated."
+        (), description="Names of plugins, or of their distributions, that are not loaded, comma-separated."
+    )
+    plugin_timeout_seconds: float = Field(
+        LOAD_SECONDS, gt=0, description="How long a plugin may take to be imported, and to define its source."
+    )
+    function_timeout_seconds: float = Field(
+        FUNCTION_SECONDS, gt=0, description="How long a plugin's Silver function may take for what it is given at once."
     )
 
     kafka_bootstrap_servers: str | None = Field(
@@ -209,6 +222,13 @@ class Settings(BaseSettings):
         """Folder of the Delta tables."""
         return self.lake or self.home / "lake"
 
+    def sources_with_tables(self) -> frozenset[str]:
+        """Return the names of the sources that have a folder in the lake of this machine."""
+        try:
+            return frozenset(each.name for each in self.lake_path.iterdir())
+        except OSError:  # there is none yet, or whoever opens a table is told why it can't be read
+            return frozenset()
+
     def is_elsewhere(self, source: str) -> bool:
         """Tell whether the tables of a source are worked on by jobs in a workspace, and can't be seen from here."""
         return self.engine_of(source) == "databricks"
@@ -256,6 +276,11 @@ def unusable_home(home: Path, error: OSError) -> SettingsError:
     """Return the error of a process that can't write where all state lies."""
     found = f"{str(home)!r} ({error.filename or home}: {error.strerror or error})"
     return SettingsError([Fault(f"{PREFIX}HOME", found, "a folder that can be made and written")])
+
+
+def is_disabled(plugin: EntryPoint, disabled: Collection[str]) -> bool:
+    """Tell whether a plugin is among those that are not loaded: by its name, or by that of its distribution."""
+    return plugin.name in disabled or (plugin.dist is not None and plugin.dist.name in disabled)
 
 
 def source_options(source: str) -> dict[str, str]:

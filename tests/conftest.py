@@ -6,13 +6,14 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,15 +98,16 @@ def github_data():
 
 @pytest.fixture(scope="session")
 def delete_topics(broker):
-    """Deletes the topics of the sources, where they exist."""
-    return lambda: _delete_topics(broker)
+    """Deletes topics, where they exist: those of the sources if none are named."""
+    return lambda *names: _delete_topics(broker, names or TOPICS)
 
 
-def _delete_topics(connection: Connection) -> None:
+def _delete_topics(connection: Connection, names: Collection[str] = TOPICS) -> None:
     admin = AdminClient(connection.client_config())
-    present = [name for name in TOPICS if topic_state(connection, name) is not None]
+    present = [name for name in names if topic_state(connection, name) is not None]
     for deleted in admin.delete_topics(present).values() if present else ():
         deleted.result(30)
+    # The controller answers before the broker that describes topics has heard of it.
     while any(topic_state(connection, name) is not None for name in present):
         time.sleep(0.02)
 
@@ -213,6 +215,7 @@ class CommandLine:
 
     def __init__(self, folder: Path, **variables: str) -> None:
         self.folder = folder
+        self.command: Sequence[str | Path] = (sys.executable, "-m", "streaming_assets")
         self.home = folder / ".streaming_assets"
         self.lake = self.home / "lake"
         inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
@@ -224,7 +227,7 @@ class CommandLine:
     def start(self, *arguments: object, **variables: str) -> subprocess.Popen[str]:
         """Start a command in a session of its own; standard output and error can be read."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "streaming_assets", *map(str, arguments)],
+            [*self.command, *map(str, arguments)],
             cwd=self.folder,
             env={**self.environment, **variables},
             stdin=subprocess.DEVNULL,
@@ -271,11 +274,12 @@ class CommandLine:
     def install(self, name: str, code: str, *, module: str | None = None) -> None:
         """Install a plugin: a module of that code, and an entry point of that name."""
         site = self.folder / "site"
-        info = site / f"{name}-1.0.dist-info"
+        package = re.sub(r"\W", "_", name)
+        info = site / f"{package}-1.0.dist-info"
         info.mkdir(parents=True)
-        module = module or f"plugin_{name}"
+        module = module or f"plugin_{package}"
         (site / f"{module}.py").write_text(code, "utf-8")
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", "utf-8")
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n", "utf-8")
         (info / "entry_points.txt").write_text(f"[streaming_assets]\n{name} = {module}\n", "utf-8")
         self.environment["PYTHONPATH"] = str(site)
 

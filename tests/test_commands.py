@@ -43,6 +43,12 @@ def texts(folders: Iterable[str]) -> Iterator[tuple[str, str]]:
 NAMED = sorted({(path, found[1].strip()) for path, text in texts(PACKAGES) for found in COMMAND.finditer(text)})
 
 
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+SHOWN = re.compile(r"(?:^|`|run )streaming-assets ([a-z][^`…\n]*)", re.MULTILINE)
+DOCUMENTED = sorted({found[1].strip() for page in PAGES for found in SHOWN.finditer(page.read_text("utf-8"))})
+"""The commands that the documentation shows, in lines of their own and in sentences."""
+
+
 def expect_usable(words: list[str]) -> None:
     """Parse a command as the command line does, without running it; a word that it does not know is a UsageError."""
     command = get_command(app)
@@ -64,6 +70,16 @@ def test_there_are_commands_to_check():
 def test_a_named_command_exists(command):
     """A command in a text of ours is understood by the command line, with its options and their values."""
     expect_usable(shlex.split(command))
+
+
+@pytest.mark.parametrize("command", DOCUMENTED)
+def test_a_shown_command_exists(command, tmp_path, monkeypatch):
+    """A command that a page shows is understood by the command line, with its options and their values."""
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(command)
+    for file in (word for word in words if word.endswith(".jsonl")):
+        (tmp_path / file).touch()
+    expect_usable(words)
 
 
 def options(command: Any) -> Iterator[str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 import json
 import pickle
+from dataclasses import replace
 
 import pytest
 
 from streaming_assets import errors
-from streaming_assets.errors import Fault, InvalidDefinition, SettingsError, StreamingAssetsError, TableError
+from streaming_assets.errors import Fault, InvalidDefinition, Place, SettingsError, StreamingAssetsError, TableError
 
 FAULTS = [Fault("gold.top.sql", "SELECT *", "named columns"), Fault("name", "'X'", "small letters")]
 PARTS = {"found": "version 3", "expected": "version 2", "meaning": "nothing was written", "remedy": "run it again"}
@@ -18,6 +19,30 @@ PARTS = {"found": "version 3", "expected": "version 2", "meaning": "nothing was 
 def kinds():
     classes = [value for _, value in inspect.getmembers(errors, inspect.isclass)]
     return [kind for kind in classes if issubclass(kind, StreamingAssetsError)]
+
+
+def test_a_place_is_counted_as_people_count() -> None:
+    """A place in a text has line and column from 1, and ends where its line ends."""
+    text = "SELECT a,\n  bé, c\nFROM x"
+
+    places = [
+        Place.of(text, text.index(part), text.index(part) + len(part)) for part in ("SELECT", "bé", "c\nFROM", "x")
+    ]
+
+    assert [(place.line, place.column, place.length) for place in places] == [
+        (1, 1, 6),
+        (2, 3, 2),
+        (2, 7, 1),
+        (3, 6, 1),
+    ]
+
+
+def test_a_fault_says_its_place_where_it_has_one() -> None:
+    """The text of a fault names line and column behind what was found there."""
+    fault = Fault("silver.sql", "x", "y")
+
+    assert str(fault) == "silver.sql: found x, expected y"
+    assert str(replace(fault, place=Place.of("a b", 2, 3))) == "silver.sql: found x at line 1, column 3, expected y"
 
 
 def test_an_error_tells_what_it_has():

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = "streaming_assets"
 
 VALUES = {"contract", "errors", "faults", "settings", "versions", "windows"}
-BELOW_IO = VALUES | {"registry", "fitting", "pseudonyms"}
+BELOW_IO = VALUES | {"registry", "isolation", "fitting", "pseudonyms"}
 BELOW_LAYERS = BELOW_IO | {"kafka", "lake", "engines"}
 BELOW_DEFS = BELOW_LAYERS | {"layers", "sqlcheck"}
 
@@ -29,7 +29,9 @@ ALLOWED: dict[str, set[str]] = {
     "hookspecs": {"contract"},
     "sqlcheck": {"contract", "errors"},
     "validation": {"contract", "errors", "windows", "sqlcheck"},
-    "registry": {"contract", "errors", "hookspecs", "validation"},
+    "isolation": set(),
+    "registry": {"contract", "errors", "hookspecs", "isolation", "settings", "validation"},
+    "plugincheck": {"contract", "errors", "hookspecs", "registry", "settings", "sqlcheck"},
     "fitting": {"contract", "errors"},
     "scaffold": {"contract", "errors", "fitting", "sqlcheck", "validation"},
     "pseudonyms": {"errors", "settings"},
@@ -40,7 +42,9 @@ ALLOWED: dict[str, set[str]] = {
     "databricks": {"errors", "settings"},
     "defs": BELOW_DEFS | {"databricks"},
     "definitions": BELOW_DEFS | {"defs"},
-    "cli": BELOW_DEFS | {"defs", "scaffold"},
+    "cli": BELOW_DEFS | {"defs", "plugincheck", "scaffold"},
+    "testing": BELOW_DEFS | {"validation"},
+    "pytest_plugin": {"errors", "kafka", "testing"},
     "__main__": {"cli"},
 }
 """Rooms by room: what each may import of the others."""
@@ -66,6 +70,7 @@ LIBRARIES = {
     "confluent_kafka": {"kafka"},
     "duckdb": {"engines"},
     "pyspark": {"engines"},
+    "pytest": {"testing", "pytest_plugin"},
     "deltalake": {"lake"},
     "streamlit": {"dashboard"},
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -139,7 +140,9 @@ def test_silver_query_that_is_not_row_wise_is_refused(sql: str, found: str) -> N
         ("SELECT kind FROM events WHERE", "line 1, column 25"),
         ("SELECT kind,\n  FROM events", "line 1, column 12"),
         ("SELECT kind\nFORM events e x", "line 2, column 6"),
-        ("SELECT 'kind FROM events", "line 1, column 7"),
+        ("SELECT 'kind FROM events", "line 1, column 8"),
+        ("SELECT 'é', kind,\n  'x FROM events", "line 2, column 3"),
+        ("SELECT kind,\n  /* kind,\n amount\nFROM events", "line 2, column 3"),
     ],
 )
 def test_syntax_error_gives_its_place(sql: str, place: str) -> None:
@@ -147,6 +150,16 @@ def test_syntax_error_gives_its_place(sql: str, place: str) -> None:
     (fault,) = silver(sql, kind=TEXT)
 
     assert place in fault
+
+
+@pytest.mark.parametrize("sql", ["/*", "SELECT kind /* 'FROM events", "SELECT kind /* a /* b */ FROM events"])
+def test_a_comment_that_does_not_end_is_told_as_one(sql: str) -> None:
+    """Whatever stands in a comment that does not end, it is said to be one."""
+    (fault,) = silver_faults(sql, SCHEMA, columns(kind=TEXT), "sql")
+    assert (fault.found, fault.place and fault.place.column) == (
+        "a comment that does not end (missing */)",
+        sql.index("/*") + 1,
+    )
 
 
 @pytest.mark.parametrize("sql", ["", "-- nothing", "SELECT kind FROM events; SELECT 1", "DROP TABLE events", "/* x"])
@@ -171,6 +184,15 @@ def test_unknown_columns_of_inner_queries_are_found() -> None:
 
     assert any("'a.kind'" in fault for fault in faults)
     assert any("'z'" in fault for fault in faults)
+
+
+def test_a_misspelt_table_is_offered_the_nearest() -> None:
+    """A table that is not there is answered with the nearest of `silver` and the statement's own queries."""
+    (silvr,) = gold("SELECT kind FROM silvr", {"kind": TEXT})
+    (inner,) = gold("WITH counted AS (SELECT kind FROM silver) SELECT kind FROM conted", {"kind": TEXT})
+
+    assert "at line 1, column 18, expected 'silver': " in silvr
+    assert "expected 'counted': " in inner
 
 
 def test_column_of_two_tables_needs_its_table() -> None:
@@ -252,6 +274,36 @@ def test_unknown_function_gives_place_and_nearest() -> None:
     assert "'substring'" in fault
 
 
+PLACES = [
+    "SELECT kind, sum(n) AS n,\n  «amont» AS amount FROM silver GROUP BY ALL",
+    "SELECT kind, 'é' AS é,\n  `n` + «`amont`» AS amount FROM silver",
+    "SELECT actor.«logn» AS login FROM silver",
+    "SELECT kind AS «knd» FROM silver",
+    "SELECT kind,\n  «cast(amount AS BIGINT)» AS n FROM silver",
+    "SELECT n,\n «n / n» AS amount FROM silver",
+    "SELECT kind FROM silver\n«LIMIT» 3",
+    "SELECT kind FROM silver CROSS\n JOIN «bronze»",
+    "SELECT kind,\n  «first»(n) AS n FROM silver GROUP BY 1",
+    "SELECT kind AS k,\n «row_number() OVER (PARTITION BY kind ORDER BY n)» AS n FROM silver",
+    "SELECT kind\n FROM silver kund «king»",
+    "SELECT kind FROM silver WHERE kind = \n«'»a",
+    "SELECT kind, /* a */ '/* b', -- /* c\n n «/*» kind,\n /* d */ 'e FROM silver",
+]
+
+
+@pytest.mark.parametrize("marked", PLACES)
+def test_a_fault_knows_its_place_in_the_query(marked: str) -> None:
+    """A fault says which characters of which line of the query it is about."""
+    before, part, _ = re.split("[«»]", marked)
+    sql = re.sub("[«»]", "", marked)
+    faults = gold_faults(table(sql, {"kind": TEXT, "k": TEXT, "n": LONG, "amount": DOUBLE, "login": TEXT}), SILVER, "")
+
+    expected = (before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1, len(part))
+    places = [(fault.place.line, fault.place.column, fault.place.length) for fault in faults if fault.place]
+    assert expected in places
+    assert {fault.place.text for fault in faults if fault.place} == {sql}
+
+
 REFUSED = {
     "try_cast(payload AS BIGINT)": "that a pattern has passed",
     "CASE WHEN kind RLIKE '^[0-9]+$' THEN try_cast(payload AS BIGINT) END": "that a pattern has passed",
@@ -267,6 +319,25 @@ REFUSED = {
     "payload + 1": "one type",
     "coalesce(n, kind)": "one type",
     "kind IN (1, 2)": "one type",
+    "coalesce(NULL, n, kind)": "one type",
+    "CASE WHEN flag THEN kind ELSE n END": "one type",
+    "CASE WHEN flag THEN 'x' WHEN n > 1 THEN 1 END": "one type",
+    "CASE kind WHEN 1 THEN 'a' END": "one type",
+    "CASE n WHEN 1 THEN 'a' WHEN '2' THEN 'b' END": "one type",
+    "if(flag, kind, n)": "one type",
+    "nvl2(flag, kind, n)": "one type",
+    "greatest(kind, n)": "one type",
+    "least(n, 1, kind)": "one type",
+    "nullif(kind, n)": "one type",
+    "equal_null(kind, n)": "one type",
+    "kind BETWEEN 1 AND 2": "one type",
+    "n NOT BETWEEN 1 AND '2'": "one type",
+    "array(n, kind)": "one type",
+    ":p": "written out",
+    "concat(kind, :p)": "written out",
+    "{p}": "written out",
+    "${p}": "written out",
+    "?": "written out",
     "date_format(event_time, 'yyyy-MM-dd HH:mm:ss.SSS')": "a pattern of",
     "date_format(event_time, 'yyyy QQQ')": "a pattern of",
     "date_format(event_time, kind)": "a pattern of",
@@ -295,6 +366,22 @@ def test_expression_that_differs_is_refused(expression: str, expected: str) -> N
     faults = value(expression)
 
     assert any(expected in fault for fault in faults), faults
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "CASE WHEN flag THEN kind ELSE string(n) END",
+        "CASE WHEN n > 1 THEN 'a' END",
+        "CASE n WHEN 1 THEN 'a' ELSE NULL END",
+        "CASE kind WHEN 'a' THEN kind WHEN NULL THEN 'b' END",
+        "if(n BETWEEN 1 AND 2.5, kind, NULL)",
+        "coalesce(nullif(kind, 'a'), greatest(kind, 'b'))",
+    ],
+)
+def test_values_of_one_type_are_let_through(expression: str) -> None:
+    """Texts beside texts, numbers beside numbers and nulls beside either have no faults."""
+    assert value(expression) == []
 
 
 @pytest.mark.parametrize("function", ["array_agg", "collect_list", "collect_set"])
@@ -504,7 +591,8 @@ def test_window_columns_exist_in_windowed_tables_only() -> None:
 @pytest.mark.parametrize(
     ("sql", "missing"),
     [
-        ("SELECT row_number() OVER (ORDER BY n DESC) AS v FROM silver", "event_id"),
+        ("SELECT row_number() OVER (ORDER BY n DESC) AS v FROM silver", "event_id, event_time"),
+        ("SELECT row_number() OVER (ORDER BY event_id) AS v FROM silver", "event_time"),
         ("SELECT lag(n) OVER (PARTITION BY kind ORDER BY event_time) AS v FROM silver", "event_id"),
         (
             "SELECT row_number() OVER (ORDER BY c DESC) AS v FROM (SELECT kind, count(*) c FROM silver GROUP BY ALL)",
@@ -515,7 +603,7 @@ def test_window_columns_exist_in_windowed_tables_only() -> None:
             "SELECT sum(n) OVER (ORDER BY event_time ROWS BETWEEN 2 PRECEDING AND CURRENT ROW) AS v FROM silver",
             "event_id",
         ),
-        ("SELECT row_number() OVER w AS v FROM silver WINDOW w AS (ORDER BY n)", "event_id"),
+        ("SELECT row_number() OVER w AS v FROM silver WINDOW w AS (ORDER BY n, offset)", "partition"),
     ],
 )
 def test_order_with_ties_is_refused(sql: str, missing: str) -> None:
@@ -528,7 +616,7 @@ def test_order_with_ties_is_refused(sql: str, missing: str) -> None:
 @pytest.mark.parametrize(
     "sql",
     [
-        "SELECT row_number() OVER (ORDER BY n DESC, event_id) AS v FROM silver",
+        "SELECT row_number() OVER (ORDER BY n DESC, event_time, event_id) AS v FROM silver",
         "SELECT row_number() OVER (ORDER BY partition, offset) AS v FROM silver",
         "SELECT unix_micros(lag(event_time) OVER (PARTITION BY user_id ORDER BY event_time)) AS v FROM silver",
         "SELECT rank() OVER (ORDER BY n) AS v FROM silver",
@@ -537,7 +625,7 @@ def test_order_with_ties_is_refused(sql: str, missing: str) -> None:
             "SELECT row_number() OVER (ORDER BY c DESC, kind) AS v"
             " FROM (SELECT kind, count(*) AS c FROM silver GROUP BY kind)"
         ),
-        "SELECT row_number() OVER (ORDER BY n, id) AS v FROM (SELECT event_id AS id, n FROM silver)",
+        "SELECT row_number() OVER (ORDER BY n, id, at) AS v FROM (SELECT event_id id, event_time at, n FROM silver)",
         "SELECT row_number() OVER (ORDER BY n, kind) AS v FROM (SELECT DISTINCT kind, n FROM silver)",
     ],
 )

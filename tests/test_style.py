@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
-FOLDERS = ("streaming_assets", "plugins", "dashboard", "tests", "benchmarks", "docs", "scripts")
+FOLDERS = ("streaming_assets", "plugins", "examples", "dashboard", "tests", "benchmarks", "docs", "scripts")
 TEXTS = frozenset({".py", ".md", ".toml", ".yaml", ".yml", ".sql", ".sh", ".json", ".cfg", ".ini", ".txt", ".css"})
 
 # Put together, so that this file does not hold what it looks for.
@@ -27,8 +27,9 @@ def texts() -> Iterator[Path]:
 
 
 def functions_of_tests() -> Iterator[tuple[Path, ast.FunctionDef | ast.AsyncFunctionDef]]:
-    """Give every test of the package and of the plugins."""
-    for path in [*sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "plugins").glob("*/tests/**/*.py"))]:
+    """Give every test of the package, of the plugins and of the examples."""
+    folders = [ROOT / "tests", *ROOT.glob("plugins/*/tests"), *ROOT.glob("examples/*/tests")]
+    for path in (path for folder in folders for path in sorted(folder.rglob("*.py"))):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
                 yield path, node

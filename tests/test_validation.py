@@ -139,7 +139,25 @@ def test_good_definition_has_no_faults() -> None:
     assert validate(SOURCE) == []
 
 
+async def async_producer(_options: Any) -> Any:
+    """Make no producer yet."""
+
+
+def yielding_producer(_options: Any) -> Iterator[None]:
+    """Make no producer yet, either."""
+    yield
+
+
+class Options:
+    """A producer that is made of its options."""
+
+    def __init__(self, options: Any, rate: int = 1) -> None:
+        del options, rate
+
+
 GOOD = {
+    "class as a producer": source(producer=Options),
+    "producer that does not say what it takes": source(producer=dict),
     "topic of Kafka's longest name": topic(name="a" * 249),
     "no topic key": topic(key=None),
     "nested event time": schema(event_time="user.born"),
@@ -175,6 +193,11 @@ BAD: dict[str, tuple[EventSource, str, str]] = {
     "owner without a domain": (source(owners=("ann@home",)), "owners[0]", "e-mail"),
     "team without a name": (source(owners=("a@b.org", "team:")), "owners[1]", "team:<name>"),
     "producer that is no function": (source(producer="run"), "producer", "a function"),
+    "producer without a parameter": (source(producer=lambda: None), "producer", "one argument: the source's options"),
+    "producer with two parameters": (source(producer=lambda _options, _broker: None), "producer", "one argument"),
+    "producer that wants its options by name": (source(producer=lambda *, _options: None), "producer", "one argument"),
+    "producer that is async": (source(producer=async_producer), "producer", "returns what it makes"),
+    "producer that yields": (source(producer=yielding_producer), "producer", "returns what it makes"),
     "topic with a space": (topic(name="my clicks"), "topic.name", "249"),
     "topic of dots": (topic(name=".."), "topic.name", "249"),
     "topic too long": (topic(name="a" * 250), "topic.name", "249"),
@@ -238,6 +261,7 @@ BAD: dict[str, tuple[EventSource, str, str]] = {
     "rule by no values": (rule(field="note", required=True, when=("kind", ())), "schema.rules[0].when", "values"),
     "neither sql nor function": (silver(sql=None), "silver", "exactly one"),
     "sql and function": (silver(function=lambda events: events), "silver", "exactly one"),
+    "function of nothing": (silver(sql=None, function=lambda: None), "silver.function", "one argument: a table"),
     "no silver columns": (silver(sql=None, function=lambda e: e, columns=()), "silver.columns", "at least one column"),
     "reserved silver column": (
         silver(columns=(*SILVER.columns, Field(name="Topic", type=TEXT))),
@@ -260,6 +284,16 @@ BAD: dict[str, tuple[EventSource, str, str]] = {
         "ScalarType.STRING",
     ),
     "silver sql": (silver(sql="SELECT knd AS kind, user.name AS user_name, n FROM events"), "silver.sql", "'kind'"),
+    "silver column that the sql does not give": (
+        silver(columns=(*SILVER.columns, Field(name="kin", type=TEXT))),
+        "silver.columns.kin",
+        "among those of the SQL",
+    ),
+    "gold column that the sql does not give": (
+        keyed(sql="SELECT user_name FROM silver GROUP BY user_name"),
+        "gold.per_user.columns.events",
+        "among those of the SQL",
+    ),
     "gold name": (keyed(name="Per User"), "gold.Per User.name", "small letter"),
     "gold name twice": (source(gold=(KEYED, KEYED)), "gold", "of their own"),
     "gold without description": (keyed(description=""), "gold.per_user.description", "a row"),
@@ -290,6 +324,8 @@ BAD: dict[str, tuple[EventSource, str, str]] = {
     "chart of an unknown kind": (chart(kind="pie"), "gold.per_minute.charts[0].kind", "'bar'"),
     "chart without title": (chart(title=""), "gold.per_minute.charts[0].title", "heading"),
     "chart of an unknown column": (chart(x="knd"), "gold.per_minute.charts[0].x", "'kind'"),
+    "chart that draws an unknown column": (chart(y="evnts"), "gold.per_minute.charts[0].y", "'events'"),
+    "pseudonym of an unknown field": (schema(pseudonymous=("user.nme",)), "schema.pseudonymous", "'user.name'"),
     "chart sorted by an unknown column": (chart(sort="evnts"), "gold.per_minute.charts[0].sort", "'events'"),
     "chart with unknown colours": (chart(series="colour"), "gold.per_minute.charts[0].series", "one of"),
     "bar without y": (chart(y=None), "gold.per_minute.charts[0].y", "draws"),

@@ -8,11 +8,11 @@ import streamlit as st
 
 from streaming_assets.contract import EventSource
 from streaming_assets.errors import SettingsError
-from streaming_assets.registry import Registry, load_sources
 from streaming_assets.settings import Settings, load_settings
 from streaming_dashboard.facts import show_facts
 from streaming_dashboard.gold import show_tables
-from streaming_dashboard.problems import show_broken, show_elsewhere, show_no_sources, show_problem
+from streaming_dashboard.plugins import current_registry
+from streaming_dashboard.problems import show_broken, show_elsewhere, show_no_sources, show_problem, show_unforeseen
 from streaming_dashboard.sidebar import Choice, show_sidebar
 from streaming_dashboard.wording import plain
 
@@ -25,7 +25,7 @@ def show_page() -> None:
     except SettingsError as error:
         show_problem(error)
         return
-    registry = _registry(settings.disabled_plugins)
+    registry = current_registry(settings)
     show_broken(registry.broken)
     if not registry.sources:
         show_no_sources()
@@ -33,11 +33,6 @@ def show_page() -> None:
     choice = show_sidebar(registry.sources, settings.dashboard_refresh_seconds)
     for source in choice.sources:
         _show_source(source, settings, choice)
-
-
-@st.cache_resource(show_spinner="Loading plugins …")
-def _registry(disabled: tuple[str, ...]) -> Registry:
-    return load_sources(disabled=disabled)
 
 
 def _show_source(source: EventSource, settings: Settings, choice: Choice) -> None:
@@ -49,6 +44,13 @@ def _section(source: EventSource, settings: Settings, span: timedelta | None) ->
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         st.header(plain(source.title), anchor=source.name, width="content")
         st.caption(f"Last look {datetime.now(UTC):%H:%M:%S} UTC", width="content")
+    try:
+        _show_state(source, settings, span)
+    except Exception as error:  # noqa: BLE001 - whatever a plugin declares, it costs no other source
+        show_unforeseen(source, error)
+
+
+def _show_state(source: EventSource, settings: Settings, span: timedelta | None) -> None:
     st.markdown(source.description)
     if settings.is_elsewhere(source.name):
         show_elsewhere()  # what lies here of the source, if anything, is of another engine

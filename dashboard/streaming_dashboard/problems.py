@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 
 import streamlit as st
 
+from streaming_assets.contract import EventSource
 from streaming_assets.errors import StreamingAssetsError
 from streaming_assets.registry import BrokenPlugin
 from streaming_dashboard.wording import plain, told
@@ -19,6 +21,13 @@ def show_problem(error: StreamingAssetsError) -> None:
     st.error("\n\n".join(part for part in parts if part), icon=":material/error:")
     with st.expander("Details"):
         st.code(told(error), language=None, wrap_lines=True)
+
+
+def show_unforeseen(source: EventSource, error: Exception) -> None:
+    """Say that a source can't be shown, where nobody foresaw why."""
+    st.error(f"{plain(source.name)} can't be shown; the other sources can.", icon=":material/error:")
+    with st.expander("Details"):
+        st.code("".join(traceback.format_exception(error)), language=None, wrap_lines=True)
 
 
 def show_broken(broken: Sequence[BrokenPlugin]) -> None:

@@ -6,6 +6,7 @@ import signal
 import sys
 
 from streaming_assets.cli.interrupts import check_interrupt, interrupted, note_interrupts
+from streaming_assets.cli.leaving import leave
 from streaming_assets.errors import StreamingAssetsError
 
 INTERRUPTED = 130
@@ -17,7 +18,9 @@ def main() -> None:
     try:
         note_interrupts()
         _run()
-    except BaseException:
+    except BaseException as error:
+        code = error.code if isinstance(error, SystemExit) else 1
+        leave(INTERRUPTED if interrupted() else code if isinstance(code, int) else int(code is not None))
         if not interrupted():
             raise
         sys.exit(INTERRUPTED)

@@ -25,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
 )
 plugins = typer.Typer(
-    cls=Group, help="List and check the plugins that are installed, and begin a new one.", no_args_is_help=True
+    cls=Group, help="List plugins, check them, installed or not, and begin a new one.", no_args_is_help=True
 )
 app.add_typer(plugins, name="plugins")
 command = partial(app.command, cls=Command)
@@ -237,8 +237,8 @@ def plugins_list(as_json: Json = False) -> None:
 def plugins_new(  # noqa: PLR0913, PLR0917 - the options of a command
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the source: small letters, digits and _.")],
     sample: Annotated[
-        Path, typer.Option(prompt="File with recorded events", metavar="FILE", help="Recorded events, plain or gz.")
-    ],
+        Path | None, typer.Option(metavar="FILE", help="Recorded events, plain or gz; asked if omitted.")
+    ] = None,
     topic: Annotated[str | None, typer.Option(metavar="TOPIC", help="Its topic; the source's name if omitted.")] = None,
     time: Annotated[str | None, typer.Option(metavar="PATH", help="Field that says when an event happened.")] = None,
     event_id: Annotated[
@@ -262,11 +262,17 @@ def plugins_new(  # noqa: PLR0913, PLR0917 - the options of a command
 
 @plugins_command("check")
 def plugins_check(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One plugin; all if omitted.")] = None,
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME|PATH",
+            help="One plugin, or the project's folder or module of one that is not installed; all if omitted.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check plugins and list all their faults at once; exit code 1 if there is one."""
-    from streaming_assets.cli.commands.plugins import plugins_check as run
+    """Check plugins and list all their faults at once, with file and line; exit code 1 if there is one."""
+    from streaming_assets.cli.commands.plugins_check import plugins_check as run
 
-    if not run(name, as_json=as_json):
+    if not run(target, as_json=as_json):
         raise typer.Exit(1)

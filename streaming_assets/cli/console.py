@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import IO, Any, TextIO
 
 from rich import box
 from rich.console import Console, JustifyMethod
@@ -34,8 +34,7 @@ def _written() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        # What is still buffered would be tried again at Python's end, and fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _flush_or_drop(out.file)
         raise OutputRefused(
             "Standard output takes no more.",
             found=str(error),
@@ -57,6 +56,40 @@ out = _Results()
 err = Console(stderr=True)
 """Progress, notes and errors."""
 
+
+@contextmanager
+def results_apart() -> Iterator[None]:
+    """Leave standard output to `out` and `print_json`, and let nothing that plugins do to the streams reach them.
+
+    All else that goes to standard output, also by its descriptor, from native code or from a process that is
+    started, goes to standard error.
+    """
+    if sys.stdout is None or sys.stderr is None:  # closed by whoever started us
+        yield
+        return
+    out.file, err.file = _kept(sys.stdout), _kept(sys.stderr)
+    os.dup2(err.file.fileno(), sys.stdout.fileno())
+    try:
+        yield
+    finally:
+        _flush_or_drop(out.file)
+
+
+def _kept(stream: TextIO) -> TextIO:
+    """Return another stream to the same place, which nobody else knows."""
+    stream.flush()
+    descriptor = os.dup(stream.fileno())
+    return os.fdopen(descriptor, "w", buffering=1, encoding=stream.encoding, errors=stream.errors)
+
+
+def _flush_or_drop(stream: IO[str]) -> None:
+    """Write what is left; where nobody takes it, Python would tell of that at its end, as of an error."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _STEP = 1024
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
@@ -68,20 +101,30 @@ _JOINT = "\ue000"
 
 def print_error(error: StreamingAssetsError) -> None:
     """Tell an error: what happened, what was found and expected, what it means, what to do."""
-    body = Text(_wrapped(error.summary), style="bold")
+    body = Text(wrapped(error.summary), style="bold")
     for label, text in error.parts():
         body.append(f"\n\n{label}\n", style="bold cyan")
-        body.append(_wrapped(text), style="default")
+        body.append(wrapped(text), style="default")
     # No frame: what is copied from a line would have its sides in it.
     err.print(Rule(Text(type(error).__name__), align="left", style="red"))
     err.print(body, soft_wrap=True)
 
 
-def _wrapped(text: str) -> str:
-    """Break lines between words, and never inside of a command, which is copied as it stands."""
+def wrapped(text: str, *, first: str = "", rest: str = "") -> str:
+    """Break lines between words, and never inside of a command, which is copied as it stands.
+
+    Args:
+        text: The text.
+        first: What stands before its first line.
+        rest: What stands before all others.
+    """
     kept = _COMMAND.sub(lambda command: command[0].replace(" ", _JOINT), text)
-    wrapper = textwrap.TextWrapper(err.width, break_long_words=False, break_on_hyphens=False)
-    return "\n".join(map(wrapper.fill, kept.split("\n"))).replace(_JOINT, " ")
+    wrapper = textwrap.TextWrapper(err.width, break_long_words=False, break_on_hyphens=False, subsequent_indent=rest)
+    lines: list[str] = []
+    for line in kept.split("\n"):
+        wrapper.initial_indent = rest if lines else first
+        lines.append(wrapper.fill(line))
+    return "\n".join(lines).replace(_JOINT, " ")
 
 
 def print_note(text: str) -> None:
@@ -91,9 +134,14 @@ def print_note(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """Write a value for programs: one JSON document, nothing else."""
+    text = json.dumps(value, default=_plain, ensure_ascii=False)
+    try:
+        text.encode(getattr(out.file, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:  # half of a character, or a letter that the stream's encoding does not have
+        text = json.dumps(value, default=_plain)
     with _written():
-        sys.stdout.write(json.dumps(value, default=_plain, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+        out.file.write(text + "\n")
+        out.file.flush()
 
 
 def _plain(value: object) -> object:

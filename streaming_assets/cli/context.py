@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from queue import SimpleQueue
@@ -15,22 +16,36 @@ from streaming_assets.cli.console import err, print_note
 from streaming_assets.cli.interrupts import check_interrupt
 from streaming_assets.contract import EventSource
 from streaming_assets.engines.factory import elsewhere
+from streaming_assets.errors import PluginError, StreamingAssetsError
+from streaming_assets.isolation import described
 from streaming_assets.kafka.broker import connect
 from streaming_assets.kafka.connection import Connection
-from streaming_assets.registry import Registry, load_sources
+from streaming_assets.registry import Registry, load_installed
 from streaming_assets.settings import Settings, unknown_variables
 
 
 def sources(settings: Settings) -> Registry:
     """Load the plugins and say which were left out."""
-    registry = load_sources(disabled=settings.disabled_plugins)
+    registry = load_installed(settings)
     check_interrupt()  # of the import of a plugin, which is a broken one then
     _note_broken(registry)
-    known = {*registry.sources, *settings.disabled_plugins, *(plugin.name for plugin in registry.broken)}
+    if not registry.sources and not registry.broken:
+        note_no_source()
+    known = {
+        *registry.sources,
+        *settings.disabled_plugins,
+        *registry.disabled,
+        *(plugin.name for plugin in registry.broken),
+    }
     for variable, near in unknown_variables(known).items():
         hint = f"; did you mean {near}?" if near else ""
         print_note(f"{variable} is neither a setting nor an option of a source, and has no effect{hint}")
     return registry
+
+
+def note_no_source() -> None:
+    """Say what to do where there is neither a source nor a plugin that should have given one."""
+    print_note("there is no source: install a plugin, or write one by `streaming-assets plugins new NAME`")
 
 
 def sources_here(settings: Settings, names: Sequence[str]) -> list[EventSource]:
@@ -48,6 +63,20 @@ def sources_here(settings: Settings, names: Sequence[str]) -> list[EventSource]:
         if source not in here:
             print_note(f"{source.name} is left out: its tables lie in a Databricks workspace; Dagster shows them")
     return here
+
+
+def told_of_source(source: str, error: Exception) -> StreamingAssetsError:
+    """Return what went wrong with a source, so that the others go on; a fault of ours keeps its stack trace."""
+    if isinstance(error, StreamingAssetsError):
+        return error
+    err.print(Text("".join(traceback.format_exception(error))), soft_wrap=True)
+    return PluginError(
+        f"Something unforeseen happened while working on {source}.",
+        found=described(error),
+        meaning="what was committed before stays; the other sources work",
+        remedy=f"run `streaming-assets plugins check {source}`; if it finds nothing, it is a fault of "
+        "streaming-assets, whose stack trace stands above",
+    )
 
 
 def _note_broken(registry: Registry) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from streaming_assets.cli.console import results_apart
+
 
 def _plain(parameters: list[Any]) -> list[Any]:
     for each in parameters:
@@ -26,6 +28,11 @@ class Command(TyperCommand):
     def get_params(self, ctx: Any) -> list[Any]:
         """Return its arguments and options."""
         return _plain(super().get_params(ctx))
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it; standard output is for its results alone."""
+        with results_apart():
+            return super().invoke(ctx)
 
 
 class Group(TyperGroup):

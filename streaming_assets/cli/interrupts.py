@@ -36,6 +36,8 @@ def check_interrupt() -> None:
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:
+    if number == signal.SIGALRM and not _noted:
+        return  # a plugin set it, and not `_again`
     _noted.append(number)
     raise KeyboardInterrupt
 

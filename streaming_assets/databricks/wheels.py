@@ -29,6 +29,7 @@ from databricks.sdk.errors import NotFound
 
 from streaming_assets.databricks.workspace import NOTHING, refusals_told, repeated
 from streaming_assets.errors import EngineError
+from streaming_assets.settings import is_disabled
 
 FRAMEWORK = "streaming-assets"
 GROUP = "streaming_assets"
@@ -59,7 +60,7 @@ def upload_wheels(client: WorkspaceClient, volume: str, disabled: Collection[str
 def distributions(disabled: Collection[str] = ()) -> list[str]:
     """Return the names of the distributions that a job needs: the framework's, and those of all plugins."""
     found = metadata.entry_points(group=GROUP)
-    plugins = {each.dist.name for each in found if each.dist is not None and each.name not in disabled}
+    plugins = {each.dist.name for each in found if each.dist is not None and not is_disabled(each, disabled)}
     return [FRAMEWORK, *sorted(plugins - {FRAMEWORK})]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
@@ -15,7 +15,8 @@ from streaming_assets.defs.replay import replay_job
 from streaming_assets.defs.resources import runtime_resource
 from streaming_assets.defs.sensors import lag_sensor
 from streaming_assets.defs.translator import Translator
-from streaming_assets.registry import BrokenPlugin, Registry
+from streaming_assets.isolation import described
+from streaming_assets.registry import Registry
 from streaming_assets.settings import Settings
 
 _logger = logging.getLogger("streaming_assets.definitions")
@@ -30,14 +31,28 @@ def build_definitions(registry: Registry, settings: Settings) -> dg.Definitions:
     """
     for plugin in registry.broken:
         _logger.warning("Plugin %s was left out: %s", plugin.name, plugin.error)
+    reasons: dict[str, list[str]] = {}
+    for plugin in registry.broken:
+        reasons.setdefault(plugin.name, []).append(str(plugin.error))
+    built = list(_built(registry, settings, reasons))
     return dg.Definitions.merge(
         dg.Definitions(
-            assets=_left_out(registry.broken),
+            assets=_left_out(reasons),
             resources={"runtime": runtime_resource(settings)},
             executor=dg.in_process_executor,
         ),
-        *(source_definitions(source, settings) for source in registry.sources.values()),
+        *built,
     )
+
+
+def _built(registry: Registry, settings: Settings, reasons: dict[str, list[str]]) -> Iterator[dg.Definitions]:
+    """Make the definitions of each source; one of which none can be made is added to `reasons`."""
+    for source in registry.sources.values():
+        try:
+            yield source_definitions(source, settings)
+        except Exception as error:
+            _logger.exception("Source %s was left out.", source.name)
+            reasons.setdefault(source.name, []).append(f"No definitions can be made of it: {described(error)}")
 
 
 def source_definitions(source: EventSource, settings: Settings) -> dg.Definitions:
@@ -53,14 +68,11 @@ def source_definitions(source: EventSource, settings: Settings) -> dg.Definition
     )
 
 
-def _left_out(broken: Sequence[BrokenPlugin]) -> list[dg.AssetSpec]:
+def _left_out(reasons: Mapping[str, Sequence[str]]) -> list[dg.AssetSpec]:
     """Show broken plugins where their assets would be looked for; two of one name share a place."""
-    reasons: dict[str, list[str]] = {}
-    for plugin in broken:
-        reasons.setdefault(plugin.name, []).append(str(plugin.error))
     return [
         dg.AssetSpec(
-            ["broken_plugins", name],
+            ["broken-plugins", name],  # no source can be called so
             group_name="broken_plugins",
             description="\n\n".join([f"The plugin `{name}` was left out.", *texts]),
         )

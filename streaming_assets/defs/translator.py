@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from streaming_assets.contract import EventSource, GoldTable
+from streaming_assets.contract import ArrowFunction, EventSource, GoldTable
 from streaming_assets.defs.columns import event_schema, gold_lineage, silver_lineage, table_schema
 from streaming_assets.lake import layout
 from streaming_assets.lake.layout import TableId
@@ -100,6 +102,7 @@ class Translator:
             version=silver_version(self.source),
             metadata={
                 **_sql(silver.sql),
+                **_function(silver.function),
                 "dagster/column_lineage": silver_lineage(self.source, table_key(layout.bronze(self.source))),
             },
         )
@@ -180,6 +183,16 @@ class Translator:
 
 def _sql(sql: str | None) -> dict[str, Any]:
     return {} if sql is None else {"sql": dg.MetadataValue.md(f"```sql\n{sql.strip()}\n```")}
+
+
+def _function(function: ArrowFunction | None) -> dict[str, Any]:
+    if function is None:
+        return {}
+    try:
+        code = textwrap.dedent(inspect.getsource(function))
+    except (OSError, TypeError):  # made at run time, or written in C
+        code = repr(type(function))
+    return {"function": dg.MetadataValue.md(f"```python\n{code.strip()}\n```")}
 
 
 def _recomputed(table: GoldTable) -> str:

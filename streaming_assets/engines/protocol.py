@@ -15,6 +15,7 @@ from streaming_assets.engines.audits import EVERYTHING, CountAudit, GoldAudit, O
 from streaming_assets.lake.losses import AcceptedLoss
 from streaming_assets.lake.positions import Position
 from streaming_assets.lake.snapshot import NO_BATCH
+from streaming_assets.settings import FUNCTION_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +140,8 @@ class Limits:
     """Most records in one batch."""
     bytes: int
     """Most bytes of keys and values in one batch."""
+    function_seconds: float = FUNCTION_SECONDS
+    """Longest time that a Silver function may take for what it is given at once."""
 
 
 class Engine(Protocol):

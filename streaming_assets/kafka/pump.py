@@ -7,9 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from streaming_assets.contract import Batch, Event, Producer
 from streaming_assets.errors import PluginError, StreamingAssetsError
+from streaming_assets.isolation import described
 from streaming_assets.kafka.publisher import Publisher
 
 _PART_EVENTS = 1_000
@@ -54,21 +56,21 @@ def pump(  # noqa: PLR0913 - each of them is a choice of the person who produces
     before = publisher.delivered
     pace = _Pace(rate, stop)
     published = 0
-    with _closing(producer):
+    with closing(producer):
         try:
             while not stop.is_set() and published != limit:
                 batch = _next_batch(producer)
                 _tell(on_progress, published, batch.note)
                 for part in pace.parts(batch.events if limit is None else batch.events[: limit - published]):
                     with _blamed(producer, "publishing its events"):
-                        publisher.publish(part)
+                        publisher.publish(_expect_bytes(part))
                     published += len(part)
                     _tell(on_progress, published, batch.note)
                 if batch.poll_after is None:
                     break
                 if batch.poll_after > 0 and published != limit:
                     publisher.flush()  # a fault shows now, and not after the wait
-                    stop.wait(batch.poll_after)
+                    stop.wait(min(batch.poll_after, threading.TIMEOUT_MAX))
         finally:
             publisher.flush()
     return publisher.delivered - before
@@ -103,7 +105,23 @@ def _next_batch(producer: Producer) -> Batch:
             raise TypeError(f"next_batch() gave back {type(batch).__name__} instead of Batch")
         if not isinstance(batch.events, Sequence):
             raise TypeError(f"the events of a batch are {type(batch.events).__name__} instead of a sequence")
-        return batch
+        if batch.poll_after is not None and not 0 <= batch.poll_after < math.inf:  # "not a number" is none either
+            raise ValueError(f"poll_after is {batch.poll_after!r}, neither None nor finite seconds from 0 on")
+        if not isinstance(batch.note, str | None):
+            raise TypeError(f"the note of a batch is {type(batch.note).__name__} instead of text")
+        return replace(batch, events=list(batch.events))  # here, as what is not a list may fail at any item
+
+
+def _expect_bytes(events: Sequence[Event]) -> Sequence[Event]:
+    # confluent-kafka would encode text in silence.
+    strange = next((event.value for event in events if not isinstance(event.value, bytes)), b"")
+    if not isinstance(strange, bytes):
+        raise TypeError(f"the value of an event is {type(strange).__name__} instead of bytes")
+    return events
+
+
+def _name(producer: Producer) -> str:
+    return str(getattr(producer, "name", type(producer).__qualname__))
 
 
 def _tell(on_progress: Progress | None, published: int, note: str | None) -> None:
@@ -112,7 +130,12 @@ def _tell(on_progress: Progress | None, published: int, note: str | None) -> Non
 
 
 @contextmanager
-def _closing(producer: Producer) -> Iterator[None]:
+def closing(producer: Producer) -> Iterator[None]:
+    """Close a producer afterwards; where the work failed, an error of closing it is not told.
+
+    Raises:
+        PluginError: It could not be closed.
+    """
     try:
         yield
     except BaseException:
@@ -131,8 +154,8 @@ def _blamed(producer: Producer, moment: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise PluginError(
-            f"The producer {type(producer).__qualname__} failed while {moment}.",
-            found=f"{type(error).__name__}: {error}",
+            f"The producer {_name(producer)} failed while {moment}.",
+            found=described(error),
             meaning="the events that it brought before were delivered",
             remedy="fix the plugin that makes it",
         ) from error

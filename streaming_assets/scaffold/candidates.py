@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from streaming_assets.contract import Field, ScalarType
+from streaming_assets.contract import ScalarType
+from streaming_assets.scaffold.fields import Leaf, find
 from streaming_assets.scaffold.names import last_of, rank
-from streaming_assets.scaffold.shapes import Shape, epoch_of, type_of
-from streaming_assets.validation.names import event_field_faults
+from streaming_assets.scaffold.shapes import Shape, epoch_of
 
 _TIME_NAMES = (
     "event_time",
@@ -22,53 +22,50 @@ _TIME_NAMES = (
     "date",
     "created",
 )
-_TIME_LIKE = re.compile(r"(.*_)?(ts|time|timestamp|at|date|datetime|epoch|created|updated)")
+TIME_LIKE = re.compile(r"(.*_)?(ts|time|timestamp|at|date|datetime|epoch|created|updated)")
+"""What fields are named that may tell a time."""
+ID_TYPES = frozenset({ScalarType.STRING, ScalarType.LONG})
+"""Types that a value has which can identify an event."""
 _ID_NAMES = ("event_id", "id", "uuid", "guid", "message_id", "record_id")
 _ENVELOPES = ("event", "meta", "metadata", "header", "envelope")
 _UNIQUE = 0.95  # what is delivered twice has one id twice
 
 
-def leaves(shape: Shape, before: str = "", *, required: bool = True) -> Iterator[tuple[str, Shape, bool]]:
-    """Yield the single values outside of arrays that a schema can name: path, shape, whether it is always there."""
-    for name, inner in shape.fields.items():
-        if any(event_field_faults([Field(name=name, type=ScalarType.STRING)], "")):
-            continue
-        always = required and inner.required
-        if set(inner.kinds) == {"object"}:
-            yield from leaves(inner, f"{before}{name}.", required=always)
-        elif isinstance(type_of(inner), ScalarType):
-            yield before + name, inner, always
+def time_of(leaf: Leaf) -> ScalarType | None:
+    """Return how a value tells the time; None if it does not, or not for every event."""
+    if not leaf.required:
+        return None
+    return leaf.type if leaf.type is ScalarType.TIMESTAMP else epoch_of(leaf.shape)
 
 
-def times_of(shape: Shape) -> dict[str, ScalarType]:
-    """Return the paths that can tell when the event happened, best first, and how they tell it."""
-    found = {}
-    for path, inner, required in leaves(shape):
-        kind = type_of(inner)
-        if kind is not ScalarType.TIMESTAMP:
-            kind = epoch_of(inner) if _TIME_LIKE.fullmatch(last_of(path)) else None
-        if required and isinstance(kind, ScalarType):
-            found[path] = kind
+def times_of(leaves: Iterable[Leaf]) -> list[Leaf]:
+    """Return the values that can tell when the event happened, best first."""
     # A text says by itself that it is a time, a number only by its name.
-    return dict(sorted(found.items(), key=lambda each: (rank(each[0], _TIME_NAMES), each[1] != ScalarType.TIMESTAMP)))
+    found = [leaf for leaf in leaves if time_of(leaf) and (_is_text(leaf) or TIME_LIKE.fullmatch(last_of(leaf.path)))]
+    return sorted(found, key=time_rank)
 
 
-def time_at(shape: Shape, path: str) -> ScalarType | None:
-    """Return how the value at a path tells the time; None if it does not, or not for every event."""
-    for each, inner, required in leaves(shape):
-        if each == path and required:
-            kind = type_of(inner)
-            return ScalarType.TIMESTAMP if kind is ScalarType.TIMESTAMP else epoch_of(inner)
-    return None
+def time_rank(leaf: Leaf) -> tuple[int, bool]:
+    """Return how likely a value is meant as the event's time; the lowest is the likeliest."""
+    return rank(leaf.path, _TIME_NAMES), not _is_text(leaf)
 
 
-def id_of(shape: Shape) -> str | None:
+def _is_text(leaf: Leaf) -> bool:
+    return leaf.type is ScalarType.TIMESTAMP
+
+
+def id_of(leaves: Iterable[Leaf]) -> str | None:
     """Return the path that tells events apart; None if there is none."""
-    for path, inner, required in sorted(leaves(shape), key=lambda each: rank(each[0], _ID_NAMES)):
-        once = len(inner.distinct) >= _UNIQUE * sum(inner.distinct.values())
-        if _is_events(path) and required and once and type_of(inner) in {ScalarType.STRING, ScalarType.LONG}:
-            return path
-    return None
+    named = (leaf for leaf in differing(leaves) if _is_events(leaf.path))
+    return min((leaf.path for leaf in named), key=lambda path: rank(path, _ID_NAMES), default=None)
+
+
+def differing(leaves: Iterable[Leaf]) -> Iterator[Leaf]:
+    """Yield the values that could be an id by what they are: there in every event, and hardly ever the same."""
+    for leaf in leaves:
+        once = len(leaf.shape.distinct) >= _UNIQUE * sum(leaf.shape.distinct.values())
+        if leaf.required and once and leaf.type in ID_TYPES:
+            yield leaf
 
 
 def _is_events(path: str) -> bool:
@@ -77,9 +74,28 @@ def _is_events(path: str) -> bool:
     return last_of(path) in _ID_NAMES and (not around or last_of(around) in _ENVELOPES)
 
 
-def nested_events(shape: Shape) -> str | None:
-    """Return the array whose items are the events, where the records have no time and its items have one."""
-    if times_of(shape):
-        return None
-    arrays = [(name, inner.items) for name, inner in shape.fields.items() if inner.items is not None]
-    return next((name for name, inner in arrays if inner.fields and times_of(inner)), None)
+def nested_events(shape: Shape, event_time: str | None = None) -> str | None:
+    """Return the array whose items are the events, where the records have no time and its items have one.
+
+    Args:
+        shape: The shape of the records.
+        event_time: Path of the time where it is known.
+    """
+
+    def tells(inner: Shape) -> bool:
+        leaves = find(inner).leaves
+        return (
+            any(time_of(leaf) for leaf in leaves if leaf.path == event_time) if event_time else bool(times_of(leaves))
+        )
+
+    return None if tells(shape) else next((name for name, items in arrays_of(shape) if tells(items)), None)
+
+
+def arrays_of(shape: Shape) -> Iterator[tuple[str, Shape]]:
+    """Yield the fields that hold objects in an array wherever they are there, with the shape of these.
+
+    A field whose name is empty is none of them: that name says that the records are the events.
+    """
+    for name, inner in shape.fields.items():
+        if name and inner.items is not None and inner.items.fields and set(inner.kinds) == {"array"}:
+            yield name, inner.items

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +11,11 @@ from streaming_assets.contract import Array, Field, FieldType, ScalarType
 
 _WIDTH = 120
 _STEP = 4
+
+_CLEAR = "ßæœøđðþłÆŒØĐÐÞŁ"
+_CLEAR_SCRIPTS = ("CJK UNIFIED", "HIRAGANA", "KATAKANA LETTER", "HANGUL SYLLABLE")
+_STROKES = "\u30ce\u4e36\u4e3f"
+"""Of these scripts what looks like a slash."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +66,25 @@ def _flat(expression: Expression) -> str:
 
 def text(value: str) -> str:
     """Return a string literal, in those quotes that need fewer escapes."""
-    doubled = json.dumps(value, ensure_ascii=False)
+    doubled = escaped(json.dumps(value, ensure_ascii=False))
     if value.count('"') <= value.count("'"):
         return doubled
     return "'" + doubled[1:-1].replace('\\"', '"').replace("'", "\\'") + "'"
+
+
+def escaped(value: str) -> str:
+    """Return what a literal says with escapes for letters that look like ASCII ones, which linters refuse."""
+    return "".join(
+        letter if _is_clear(letter) else letter.encode("ascii", "backslashreplace").decode() for letter in value
+    )
+
+
+def _is_clear(letter: str) -> bool:
+    if letter.isascii():
+        return True
+    base, name = unicodedata.normalize("NFD", letter), unicodedata.name(letter, "")
+    accented = name.startswith("LATIN") and base != letter and base[0].isascii()
+    return accented or letter in _CLEAR or (name.startswith(_CLEAR_SCRIPTS) and letter not in _STROKES)
 
 
 def declared(each: Field) -> Bracketed:

@@ -22,15 +22,19 @@ from streaming_assets.contract import (
 )
 from streaming_assets.errors import InvalidDefinition
 from streaming_assets.fitting import Fitter, Misfit
+from streaming_assets.scaffold.code import escaped
 from streaming_assets.scaffold.columns import Column
 from streaming_assets.scaffold.proposal import Proposal
+from streaming_assets.sqlcheck.relations import WINDOW
 from streaming_assets.validation import validate
 
 _LONGEST_LINE = 110
 
-_WINDOW = (
-    Field(name="window_start", type=ScalarType.TIMESTAMP, description="Start of the window, UTC, inclusive."),
-    Field(name="window_end", type=ScalarType.TIMESTAMP, description="End of the window, UTC, exclusive."),
+_WINDOW = tuple(
+    Field(name=name, type=ScalarType.TIMESTAMP, description=description)
+    for name, description in zip(
+        WINDOW, ("Start of the window, UTC, inclusive.", "End of the window, UTC, exclusive."), strict=True
+    )
 )
 
 
@@ -38,42 +42,40 @@ _WINDOW = (
 class NewSource:
     """A source that is to be."""
 
-    name: str
-    """Its name, an identifier."""
-    topic: str
-    """Its topic."""
+    definition: EventSource
+    """What its package registers, but for the producer."""
     proposal: Proposal
-    """What it shall be."""
-
-    @property
-    def title(self) -> str:
-        """Its name for people."""
-        return self.name.replace("_", " ").capitalize()
+    """What it is made of."""
 
     @property
     def module(self) -> str:
         """Name of the package's module."""
-        return f"streaming_assets_{self.name}"
+        return f"streaming_assets_{self.definition.name}"
 
     @property
     def distribution(self) -> str:
         """Name of the package."""
-        return self.module.replace("_", "-")
+        return distribution_of(self.definition.name)
 
 
-def definition_of(source: NewSource) -> EventSource:
-    """Return the definition of a source.
+def distribution_of(name: str) -> str:
+    """Return the name of the package of a source."""
+    return f"streaming-assets-{name.replace('_', '-')}"
+
+
+def define(name: str, topic: str, proposal: Proposal) -> NewSource:
+    """Return the source that a proposal becomes.
 
     Raises:
         InvalidDefinition: It has faults, such as a topic that Kafka does not take.
     """
-    proposal = source.proposal
+    title = name.replace("_", " ").capitalize()
     definition = EventSource(
-        name=source.name,
-        title=source.title,
-        description=f"{source.title}, as recorded.",
-        topic=Topic(name=source.topic),
-        schema=EventSchema(fields=proposal.fields, event_time=proposal.event_time, event_id=proposal.event_id or None),
+        name=name,
+        title=title,
+        description=f"{title}, as recorded.",
+        topic=Topic(name=topic),
+        schema=EventSchema(fields=proposal.fields, event_time=proposal.event_time, event_id=proposal.event_id),
         producer=_no_producer,
         silver=SilverTable(
             description="One row for each event.",
@@ -84,16 +86,32 @@ def definition_of(source: NewSource) -> EventSource:
     )
     faults = validate(definition)
     if faults:
-        raise InvalidDefinition(source.name, faults)
-    return definition
+        raise InvalidDefinition(name, faults)
+    return NewSource(definition, proposal)
 
 
-def misfits(definition: EventSource, events: Sequence[Mapping[str, Any]]) -> Counter[str]:
-    """Return how many of a sample's events would go to quarantine, by reason."""
-    fitter = Fitter(definition.schema)
+def misfits(source: NewSource) -> Counter[str]:
+    """Return how many of the sample's events would go to quarantine, by reason."""
+    fitter = Fitter(source.definition.schema)
     now = datetime.now(tz=UTC)
-    decided = (fitter.fit(json.dumps(event).encode(), now) for event in events)
+    decided = (fitter.fit(json.dumps(event).encode(), now) for event in source.proposal.events)
     return Counter(each.reason.value for each in decided if isinstance(each, Misfit))
+
+
+def repetitions(source: NewSource) -> int:
+    """Return how many of the sample's events would be dropped, as another one before has the same id."""
+    path = source.definition.schema.event_id
+    ids = [_value(event, path) for event in source.proposal.events] if path is not None else []
+    told = [each for each in ids if each is not None]
+    return len(told) - len(set(told))
+
+
+def _value(event: Mapping[str, Any], path: str) -> Any:
+    """Return the single value at a path; None if it is not there."""
+    value: Any = event
+    for name in path.split("."):
+        value = (value or {}).get(name)
+    return value
 
 
 def _no_producer(_options: Mapping[str, str]) -> Producer:
@@ -107,7 +125,7 @@ def _silver_sql(columns: Sequence[Column]) -> str:
 def _selected(column: Column) -> str:
     if column.expression == column.field.name:
         return column.expression
-    room = len(column.expression) + len(column.field.name) < _LONGEST_LINE
+    room = len(escaped(column.expression)) + len(column.field.name) < _LONGEST_LINE
     return f"{column.expression}{' ' if room else f'{chr(10)}    '}AS {column.field.name}"
 
 

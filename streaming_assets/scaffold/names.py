@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 import sqlglot
 from sqlglot import exp
+
+from streaming_assets.sqlcheck.relations import DIALECT
+
+_LETTERS = str.maketrans(
+    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "\u0131": "i"}
+)
+"""Small Latin letters that are not made of another one and a mark."""
+
+_READ_OTHERWISE = frozenset({"interval"})
+"""What Spark may read as the beginning of a literal, and sqlglot does not."""
 
 
 def snake(name: str) -> str:
@@ -14,9 +25,17 @@ def snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).replace("-", "_").lower()
 
 
-def shown(name: str) -> str:
-    """Return a name as a comment can hold it, whatever characters it has."""
-    return name if name.isprintable() and name.isascii() else ascii(name)
+def quoted(name: str) -> str:
+    """Return a name, quoted where it is not one that a path can have."""
+    return name if re.fullmatch(r"[\w@$-]+", name) else repr(name)
+
+
+def words_of(name: str) -> str:
+    """Return a name as a column can have it: ASCII words joined by `_`; empty where it has no such letters."""
+    if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+        return snake(name)
+    plain = unicodedata.normalize("NFKD", snake(name).translate(_LETTERS)).encode("ascii", "ignore").decode()
+    return "_".join(re.findall(r"[a-z0-9]+", plain))
 
 
 def last_of(path: str) -> str:
@@ -35,11 +54,23 @@ def expression(path: str) -> str:
 
 
 def is_plain(name: str) -> bool:
-    """Tell whether SQL reads a name as a column's without quotes."""
-    if not re.fullmatch(r"[a-z_][a-z0-9_]*", name):
+    """Tell whether SQL reads a name as a column's without quotes, also where events are counted by it."""
+    if not re.fullmatch(r"[a-z_][a-z0-9_]*", name) or name in _READ_OTHERWISE:
         return False
+    selected = f"SELECT {name}, {name}.{name} FROM events"  # noqa: S608 (not run)
+    counted = f"SELECT {name}, count(*) FROM events GROUP BY {name}"  # noqa: S608 (not run)
     try:
-        query = sqlglot.parse_one(f"SELECT {name}, {name}.{name} FROM events", read="spark")  # noqa: S608 (not run)
+        columns, groups = _parsed(selected).expressions, _parsed(counted).args.get("group")
     except sqlglot.ParseError:
         return False
-    return isinstance(query, exp.Select) and all(isinstance(each, exp.Column) for each in query.expressions)
+    by = groups.expressions if groups else []
+    return [*map(_parts, columns), *map(_parts, by)] == [[name], [name, name], [name]]
+
+
+def _parsed(query: str) -> exp.Expr:
+    return sqlglot.parse_one(query, read=DIALECT)
+
+
+def _parts(column: exp.Expr) -> list[str] | None:
+    """Return the names that a column's is made of; None if it is no column."""
+    return [part.name for part in column.parts] if isinstance(column, exp.Column) else None

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from streaming_assets.contract import Array, Field, FieldType, ScalarType, Struct
+from streaming_assets.contract import ScalarType
 from streaming_assets.fitting.times import as_date, as_timestamp
 from streaming_assets.fitting.verdicts import MisfitError
 
 _LONGS = range(-(2**63), 2**63)
 _MOST_DISTINCT = 1_000
-_DEEPEST = 32
+DEEPEST = 32
 """Levels of objects that a schema is made of; Python's own parser ends at about a hundred brackets."""
 
 # 1990 to 2100, in seconds: a number in between that every record has may well be a time.
 _EPOCH_SECONDS = (631_152_000, 4_102_444_800)
+EPOCH = "epoch"
+"""A number of seconds or of milliseconds since 1970."""
 
 
 @dataclass
 class Shape:
     """The values that stand at one place of the records."""
 
+    depth: int = 0
+    """How many objects and arrays are around it."""
     records: int = 0
     """How often the object around it was there."""
     values: int = 0
@@ -36,8 +40,8 @@ class Shape:
     """Of objects: their fields, in the order in which they were first seen."""
     items: Shape | None = None
     """Of arrays: their items."""
-    fits: dict[str, bool] = field(default_factory=dict)
-    """Of texts and numbers: whether all of them are a `timestamp`, a `date`, `epoch_seconds` or `epoch_millis`."""
+    misfits: dict[str, str] = field(default_factory=dict)
+    """The first single value, as text, that is no `timestamp`, `date`, `epoch_seconds`, `epoch_millis` or `EPOCH`."""
 
     @property
     def required(self) -> bool:
@@ -51,10 +55,12 @@ class Shape:
         self.values += 1
         kind = _kind(value)
         self.kinds[kind] += 1
+        if self.depth > DEEPEST:
+            return
         if kind == "object":
             self._add_object(value)
         elif kind == "array":
-            self.items = self.items or Shape()
+            self.items = self.items or Shape(self.depth + 1)
             for item in value:
                 self.items.records += 1
                 self.items.add(item)
@@ -62,15 +68,16 @@ class Shape:
             self._add_single(value)
 
     def _add_object(self, value: dict[str, Any]) -> None:
-        for name in value:
-            self.fields.setdefault(name, Shape())
-        for name, shape in self.fields.items():
-            shape.add(value.get(name))
+        for name, inner in value.items():
+            if name not in self.fields:
+                self.fields[name] = Shape(self.depth + 1)
+            self.fields[name].add(inner)
 
     def _add_single(self, value: Any) -> None:
-        for name, test in _TESTS.items():
-            self.fits[name] = self.fits.get(name, True) and test(value)
         text = str(value)
+        for name, test in _TESTS.items():
+            if name not in self.misfits and not test(value):
+                self.misfits[name] = text
         if text in self.distinct or len(self.distinct) < _MOST_DISTINCT:
             self.distinct[text] += 1
 
@@ -83,7 +90,7 @@ class Shape:
             self.items.close()
 
 
-def shape_of(records: Iterable[dict[str, Any]]) -> Shape:
+def shape_of(records: Iterable[Mapping[str, Any]]) -> Shape:
     """Return the shape of records, which are JSON objects."""
     shape = Shape()
     for record in records:
@@ -93,30 +100,14 @@ def shape_of(records: Iterable[dict[str, Any]]) -> Shape:
     return shape
 
 
-def type_of(shape: Shape, depth: int = 0) -> FieldType | None:
-    """Return the type that takes all values of a shape; None where there is none, no value, or it is too deep."""
-    kinds = set(shape.kinds) if depth < _DEEPEST else set()
-    if kinds == {"object"}:
-        fields = tuple(fields_of(shape, depth + 1))
-        return Struct(fields=fields) if fields else None
-    if kinds == {"array"}:
-        items = type_of(shape.items, depth + 1) if shape.items is not None and shape.items.required else None
-        return Array(items=items) if items is not None else None
-    return _scalar(shape, kinds) if kinds and not kinds & {"object", "array"} else None
-
-
-def fields_of(shape: Shape, depth: int) -> Iterator[Field]:
-    """Yield the fields of objects that have a type."""
-    for name, inner in shape.fields.items():
-        kind = type_of(inner, depth)
-        if kind is not None:
-            yield Field(name=name, type=kind, required=inner.required)
-
-
-def _scalar(shape: Shape, kinds: set[str]) -> ScalarType:
+def scalar_of(shape: Shape) -> ScalarType | None:
+    """Return the type that takes all values of a shape; None where they are no single values, or there are none."""
+    kinds = set(shape.kinds)
+    if not kinds or kinds & {"object", "array"}:
+        return None
     if kinds == {"string"}:
         for kind in (ScalarType.TIMESTAMP, ScalarType.DATE):
-            if shape.fits[kind]:
+            if kind not in shape.misfits:
                 return kind
         return ScalarType.STRING
     if kinds == {"long"}:
@@ -129,7 +120,17 @@ def _scalar(shape: Shape, kinds: set[str]) -> ScalarType:
 def epoch_of(shape: Shape) -> ScalarType | None:
     """Return in which unit the numbers of a shape may count from 1970; None if they do not."""
     if shape.kinds and set(shape.kinds) <= {"long", "double"}:
-        return next((kind for kind in (ScalarType.EPOCH_SECONDS, ScalarType.EPOCH_MILLIS) if shape.fits[kind]), None)
+        units = (ScalarType.EPOCH_SECONDS, ScalarType.EPOCH_MILLIS)
+        return next((kind for kind in units if kind not in shape.misfits), None)
+    return None
+
+
+def finer_epoch_of(shape: Shape) -> tuple[str, int] | None:
+    """Return in which unit the numbers of a shape count from 1970 that no type has, and how many are a millisecond."""
+    values = [float(text) for text in shape.distinct]
+    for unit, factor in (("microseconds", 1_000), ("nanoseconds", 1_000_000)):
+        if all(map(_counts(1_000 * factor), values)):
+            return unit, factor
     return None
 
 
@@ -161,4 +162,5 @@ _TESTS: dict[str, Callable[[Any], bool]] = {
     ScalarType.DATE: _reads(as_date),
     ScalarType.EPOCH_SECONDS: _counts(1),
     ScalarType.EPOCH_MILLIS: _counts(1_000),
+    EPOCH: lambda value: _counts(1)(value) or _counts(1_000)(value),
 }

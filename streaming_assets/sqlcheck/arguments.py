@@ -7,7 +7,7 @@ stops a whole batch on Spark because of one row.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from sqlglot import exp
 
@@ -22,13 +22,26 @@ from streaming_assets.sqlcheck.edges import (
 )
 from streaming_assets.sqlcheck.guards import passed_pattern
 from streaming_assets.sqlcheck.patterns import sql_pattern_problem
-from streaming_assets.sqlcheck.problems import Problem, snippet
+from streaming_assets.sqlcheck.problems import Problem, snippet, span_of
 
 _INTEGERS = exp.DataType.INTEGER_TYPES
 _NUMBERS = exp.DataType.NUMERIC_TYPES
 _TEXTS = exp.DataType.TEXT_TYPES
 _TIMES = exp.DataType.TEMPORAL_TYPES
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ)
+_ALIKE = (
+    exp.Coalesce,
+    exp.In,
+    exp.Case,
+    exp.If,
+    exp.Nvl2,
+    exp.Greatest,
+    exp.Least,
+    exp.Nullif,
+    exp.Between,
+    exp.EqualNull,
+    exp.Array,
+)
 _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.IntDiv)
 _EXTRACTS = frozenset({"YEAR", "MONTH", "DAY", "QUARTER", "WEEK", "DOY", "HOUR", "MINUTE"})
 _TRUNCATIONS = frozenset({"YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND"})
@@ -56,7 +69,7 @@ def argument_problems(tree: exp.Expr, proven: Proof = unproven) -> Iterator[Prob
     for node in tree.walk():
         expected = [_cast(node, proven)] if isinstance(node, exp.Cast) else []
         expected += [rule(node) for kind, rule in _RULES if isinstance(node, kind)]
-        yield from (Problem(found=snippet(node), expected=text) for text in expected if text is not None)
+        yield from (Problem(snippet(node), text, span_of(node)) for text in expected if text is not None)
 
 
 def cast_problem(value: exp.Expr, target: exp.DataType, proven: Proof = unproven) -> str | None:
@@ -120,11 +133,34 @@ def _mixed(node: exp.Binary) -> str | None:
     return None
 
 
-def _one_type(node: exp.Coalesce | exp.In) -> str | None:
-    others = node.expressions
-    if (_is_text(node.this) and any(map(_is_number, others))) or (_is_number(node.this) and any(map(_is_text, others))):
-        return "values of one type, of a number by string(…)"
-    return None
+def _one_type(node: exp.Expr) -> str | None:
+    return "values of one type, of a number by string(…)" if _are_mixed(_compared(node)) else None
+
+
+def _are_mixed(values: Sequence[exp.Expr | None]) -> bool:
+    given = [value for value in values if value is not None]
+    return any(map(_is_text, given)) and any(map(_is_number, given))
+
+
+def _compared(node: exp.Expr) -> list[exp.Expr | None]:
+    """Return the values that are compared with each other, or of which the result is one."""
+    if isinstance(node, exp.If | exp.Nvl2):
+        return [node.args.get("true"), node.args.get("false")]
+    if isinstance(node, exp.Between):
+        return [node.this, node.args.get("low"), node.args.get("high")]
+    if isinstance(node, exp.Case):
+        return [*(branch.args.get("true") for branch in node.args["ifs"]), node.args.get("default")]
+    return [node.this, node.args.get("expression"), *node.expressions]
+
+
+def _operand(node: exp.Case) -> str | None:
+    operands = [node.this, *(branch.this for branch in node.args["ifs"])]
+    mixed = node.this is not None and _are_mixed(operands)
+    return "values of one type after CASE and WHEN, of a number by string(…)" if mixed else None
+
+
+def _parameter(_: exp.Placeholder | exp.Parameter) -> str:
+    return "a value that is written out: nobody gives a query's parameters a value"
 
 
 def _date_pattern(node: exp.TimeToStr) -> str | None:
@@ -221,7 +257,9 @@ _RULES: tuple[tuple[type | tuple[type, ...], Callable[..., str | None]], ...] = 
     ((exp.Div, exp.Mod, exp.IntDiv), _division),
     (_COMPARISONS, _mixed),
     (_ARITHMETIC, _mixed),
-    ((exp.Coalesce, exp.In), _one_type),
+    (_ALIKE, _one_type),
+    (exp.Case, _operand),
+    ((exp.Placeholder, exp.Parameter), _parameter),
     (exp.TimeToStr, _date_pattern),
     ((exp.RegexpLike, exp.RegexpSplit, exp.RegexpCount), _pattern),
     (exp.RegexpExtract, _extraction),

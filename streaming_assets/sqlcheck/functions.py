@@ -12,7 +12,7 @@ from itertools import pairwise
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-from streaming_assets.sqlcheck.problems import Problem, one_of, place
+from streaming_assets.sqlcheck.problems import Problem, nearest, one_of, span_at, span_of_word
 from streaming_assets.sqlcheck.query import Query
 
 
@@ -138,11 +138,11 @@ def function_problems(query: Query) -> Iterator[Problem]:
         if following.token_type != TokenType.L_PAREN or not _is_word(token) or name in named:
             continue
         if name not in PORTABLE and name not in _WORDS_BEFORE_PARENTHESIS:
-            where = place(token.line, token.col, token.text)
-            yield Problem(found=f"{name}() at {where}", expected=_instead(name))
+            yield Problem(f"{name}()", _instead(name), span_at(token))
     for node in query.parsed.find_all(*_VALUELESS):
         if not any(_calls(query, node.sql_name().lower())):
-            yield Problem(found=node.sql_name().lower(), expected=f"another form: {_NOW}")
+            name = node.sql_name()
+            yield Problem(name.lower(), f"another form: {_NOW}", span_of_word(query.tokens, name.upper()))
 
 
 def _calls(query: Query, name: str) -> Iterator[bool]:
@@ -159,4 +159,6 @@ def _is_word(token: Token) -> bool:
 def _instead(name: str) -> str:
     if name in REMEDIES:
         return f"another form: {REMEDIES[name]}"
-    return f"a function known to give the same on every engine: {one_of(name, PORTABLE)}"
+    # All of them would fill a page, below which nobody finds what else is wrong.
+    known = nearest(name, PORTABLE) or one_of(name, PORTABLE)
+    return f"a function known to give the same on every engine: {known}"

@@ -9,8 +9,9 @@ from sqlglot import exp
 from streaming_assets.contract import GoldTable, SilverTable
 from streaming_assets.errors import Fault
 from streaming_assets.sqlcheck.arguments import argument_problems
+from streaming_assets.sqlcheck.grouping import grouping_problems
 from streaming_assets.sqlcheck.locality import locality_problems
-from streaming_assets.sqlcheck.problems import Problem, snippet
+from streaming_assets.sqlcheck.problems import Problem, nearest, snippet, span_of, span_of_word
 from streaming_assets.sqlcheck.query import Query, Resolved
 from streaming_assets.sqlcheck.relations import EVENTS, SILVER, silver_relation
 from streaming_assets.sqlcheck.result import result_problems
@@ -46,11 +47,12 @@ def gold_faults(table: GoldTable, silver: SilverTable, where: str) -> list[Fault
         yield from dict.fromkeys(argument_problems(resolved.tree))
         yield from result_problems(resolved.tree, table.columns)
         if not resolved.problems:  # where columns are unknown, what depends on them can't be followed
+            yield from dict.fromkeys(grouping_problems(resolved))
             yield from locality_problems(resolved, table)
             yield from tie_problems(resolved)
 
     problems = query_problems(table.sql, (SILVER, silver_relation(silver, table)), _structure, meaning)
-    return [Fault(where, problem.found, problem.expected) for problem in problems]
+    return [problem.fault(where, table.sql) for problem in problems]
 
 
 def _structure(query: Query) -> Iterator[Problem]:
@@ -58,11 +60,12 @@ def _structure(query: Query) -> Iterator[Problem]:
     for node in tree.find_all(exp.Select, exp.SetOperation):
         for key, (name, expected) in _CLAUSES.items():
             if node.args.get(key):
-                yield Problem(found=name, expected=expected)
+                yield Problem(name, expected, span_of_word(query.tokens, name.split()[0]))
     yield from _sources(tree)
     for node in tree.find_all(exp.SetOperation):
         if isinstance(node, _SETS) or node.args.get("distinct"):
-            yield Problem(found=node.key.upper(), expected="UNION ALL, or a join")
+            name = node.key.upper()
+            yield Problem(name, "UNION ALL, or a join", span_of_word(query.tokens, name))
 
 
 def _sources(tree: exp.Select) -> Iterator[Problem]:
@@ -75,8 +78,9 @@ def _sources(tree: exp.Select) -> Iterator[Problem]:
     for table in tree.find_all(exp.Table):
         plain = isinstance(table.this, exp.Identifier) and not table.db
         if not plain or table.name.lower() not in {SILVER, *inner}:
-            yield Problem(found=f"FROM {snippet(table)}", expected=expected)
+            near = nearest(table.name, {SILVER, *inner})
+            yield Problem(f"FROM {snippet(table)}", f"{near}: {expected}" if near else expected, span_of(table))
         elif table.args.get("sample") or table.args.get("pivots"):
-            yield Problem(found=snippet(table), expected="the table as it stands")
+            yield Problem(snippet(table), "the table as it stands", span_of(table))
     for node in tree.find_all(exp.Values, exp.Unnest, exp.TableFromRows):
-        yield Problem(found=snippet(node), expected=expected)
+        yield Problem(snippet(node), expected, span_of(node))

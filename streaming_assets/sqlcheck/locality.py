@@ -13,7 +13,7 @@ from sqlglot.optimizer.scope import Scope
 
 from streaming_assets.contract import GoldTable
 from streaming_assets.sqlcheck.origins import carries
-from streaming_assets.sqlcheck.problems import Problem, snippet
+from streaming_assets.sqlcheck.problems import Problem, snippet, span_of
 from streaming_assets.sqlcheck.query import Resolved
 
 WINDOW_START = "window_start"
@@ -40,8 +40,13 @@ def group_columns(select: exp.Select) -> list[exp.Expr] | None:
     if group is None:
         return None
     if group.args.get("all"):
-        return [item.unalias() for item in select.selects if not item.find(exp.AggFunc)]
+        return [item.unalias() for item in select.selects if not _has_function(select, item)]
     return list(group.expressions)
+
+
+def _has_function(select: exp.Select, item: exp.Expr) -> bool:
+    """Whether an aggregate function is called in a piece of a SELECT, besides those of inner queries."""
+    return any(node.find_ancestor(exp.Select) is select for node in item.find_all(exp.AggFunc))
 
 
 def aggregates(select: exp.Select) -> list[exp.AggFunc]:
@@ -49,11 +54,12 @@ def aggregates(select: exp.Select) -> list[exp.AggFunc]:
     return [
         node
         for node in select.find_all(exp.AggFunc)
-        if node.find_ancestor(exp.Select) is select and not _over_window(node)
+        if node.find_ancestor(exp.Select) is select and not over_window(node)
     ]
 
 
-def _over_window(node: exp.AggFunc) -> bool:
+def over_window(node: exp.AggFunc) -> bool:
+    """Whether an aggregate function is called over a window, and so keeps the rows apart."""
     holder = node.parent
     while isinstance(holder, exp.Filter | exp.IgnoreNulls | exp.RespectNulls):
         holder = holder.parent
@@ -63,15 +69,16 @@ def _over_window(node: exp.AggFunc) -> bool:
 def _grouping(scope: Scope, select: exp.Select, target: str) -> Iterator[Problem]:
     group = select.args.get("group")
     if group is not None and any(group.args.get(key) for key in ("rollup", "cube", "grouping_sets")):
-        yield Problem(found=snippet(group), expected=f"GROUP BY {target}, …")
+        yield Problem(snippet(group), f"GROUP BY {target}, …", span_of(group))
         return
     grouped = group_columns(select)
     if grouped is None:
         functions = aggregates(select)
         if functions:
-            yield Problem(found=f"{snippet(functions[0])} without GROUP BY", expected=f"GROUP BY {target}, …")
+            found = f"{snippet(functions[0])} without GROUP BY"
+            yield Problem(found, f"GROUP BY {target}, …", span_of(functions[0]))
     elif group is not None and not any(carries(scope, column, target) for column in grouped):
-        yield Problem(found=snippet(group), expected=f"{target} among the columns of GROUP BY")
+        yield Problem(snippet(group), f"{target} among the columns of GROUP BY", span_of(group))
     if select.args.get("distinct") and not any(carries(scope, item.unalias(), target) for item in select.selects):
         yield Problem(found="SELECT DISTINCT", expected=f"{target} among its columns")
 
@@ -85,7 +92,7 @@ def _windows(scope: Scope, select: exp.Select, target: str) -> Iterator[Problem]
         base = named.get(alias.name.lower()) if alias is not None else None
         parts = [*window.args.get("partition_by", []), *(base.args.get("partition_by", []) if base else [])]
         if not any(carries(scope, part, target) for part in parts):
-            yield Problem(found=snippet(window), expected=f"OVER (PARTITION BY {target}, …)")
+            yield Problem(snippet(window), f"OVER (PARTITION BY {target}, …)", span_of(window))
 
 
 def _joins(scope: Scope, select: exp.Select, target: str) -> Iterator[Problem]:
@@ -94,7 +101,7 @@ def _joins(scope: Scope, select: exp.Select, target: str) -> Iterator[Problem]:
         parts = list(condition.flatten()) if isinstance(condition, exp.And) else [condition]
         if not any(_joins_on(scope, part, target) for part in parts):
             expected = f"a join on {target}, such as USING ({target}, …)"
-            yield Problem(found=snippet(join), expected=expected)
+            yield Problem(snippet(join), expected, span_of(join))
 
 
 def _joins_on(scope: Scope, part: exp.Expr | None, target: str) -> bool:
@@ -108,7 +115,7 @@ def _joins_on(scope: Scope, part: exp.Expr | None, target: str) -> bool:
 def _inner_queries(scope: Scope, target: str) -> Iterator[Problem]:
     for inner in scope.subquery_scopes:
         expected = f"a join on {target}: a query inside an expression looks at every row"
-        yield Problem(found=snippet(inner.expression), expected=expected)
+        yield Problem(snippet(inner.expression), expected, span_of(inner.expression))
 
 
 def _result(resolved: Resolved, table: GoldTable, target: str) -> Iterator[Problem]:
@@ -117,4 +124,5 @@ def _result(resolved: Resolved, table: GoldTable, target: str) -> Iterator[Probl
     for name in needed:
         for select in resolved.tree.selects:
             if select.alias_or_name.lower() == name.lower() and not carries(scope, select.unalias(), name):
-                yield Problem(found=f"{snippet(select)} as {name!r}", expected=f"{name} as `silver` has it, unchanged")
+                found = f"{snippet(select)} as {name!r}"
+                yield Problem(found, f"{name} as `silver` has it, unchanged", span_of(select))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,11 +16,11 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 from sqlglot.schema import MappingSchema
 from sqlglot.tokenizer_core import Token, TokenType
 
-from streaming_assets.sqlcheck.problems import Problem, one_of, place
+from streaming_assets.sqlcheck.problems import Problem, Span, mark_spans, one_of, span_at, span_of
 from streaming_assets.sqlcheck.relations import DIALECT, Relation
 
 _UNKNOWN_COLUMN = re.compile(r"Unknown column: (\S+)")
-_MISSING_FROM = re.compile(r"(Missing .*) from (\d+):(\d+)")
+_MISSING = re.compile(r"Missing (.*) from \d+:\d+")
 
 
 class Unreadable(Exception):
@@ -63,11 +64,12 @@ def read_query(sql: str) -> Query:
         tokens = tuple(Dialect.get_or_raise(DIALECT).tokenize(sql))
         statements = [statement for statement in parse(sql, read=DIALECT) if statement is not None]
     except SqlglotError as error:
-        raise Unreadable(_syntax_problem(error)) from None
+        raise Unreadable(_syntax_problem(error, sql)) from None
     _refuse_dangling_comma(tokens)
     if len(statements) != 1 or not isinstance(statements[0], exp.Select):
         kinds = ", ".join(statement.key.upper() for statement in statements) or "no statement"
         raise Unreadable(Problem(found=kinds, expected="one SELECT statement"))
+    mark_spans(statements[0], sql)
     return Query(statements[0], tokens)
 
 
@@ -130,25 +132,44 @@ def _projection_at(source: Scope, index: int) -> list[tuple[Scope, exp.Expr]]:
     return projection(source, names[index]) if index < len(names) else []
 
 
-def _syntax_problem(error: SqlglotError) -> Problem:
+def _offset(sql: str, line: int, column: int) -> int:
+    """Return how many characters stand up to a place that sqlglot names."""
+    return sum(len(before) + 1 for before in sql.split("\n")[: line - 1]) + column
+
+
+def _syntax_problem(error: SqlglotError, sql: str) -> Problem:
     if isinstance(error, ParseError) and error.errors:
         detail = error.errors[0]
         text = str(detail["highlight"])
-        where = place(int(detail["line"]), int(detail["col"]), text)
-        return Problem(found=f"SQL that can't be read at {where}, near {text!r}", expected="Spark SQL")
-    cause = _MISSING_FROM.match(str(error.__cause__)) if isinstance(error, TokenError) else None
+        end = _offset(sql, int(detail["line"]), int(detail["col"]))
+        return Problem(f"SQL that can't be read near {text!r}", "Spark SQL", (end - len(text), end))
+    cause = _MISSING.match(str(error.__cause__)) if isinstance(error, TokenError) else None
     if cause:
-        found = f"a quotation that does not end ({cause[1].lower()} from line {cause[2]}, column {cause[3]})"
-        return Problem(found=found, expected="Spark SQL")
+        return Problem(f"a quotation that does not end (missing {cause[1]})", "Spark SQL", _opening(sql, cause[1]))
+    if isinstance(error, TokenError) and _is_readable(sql + "*/" * sql.count("/*")):
+        return Problem("a comment that does not end (missing */)", "Spark SQL", _opening(sql, "/*"))
     return Problem(found=f"SQL that can't be read: {error}", expected="Spark SQL")
+
+
+def _opening(sql: str, mark: str) -> Span | None:
+    """Return where begins what does not end: at the last mark up to which the query can be read."""
+    starts = [match.start() for match in re.finditer(re.escape(mark), sql)]
+    return next(((start, start + len(mark)) for start in reversed(starts) if _is_readable(sql[:start])), None)
+
+
+def _is_readable(sql: str) -> bool:
+    """Whether a query can be taken apart into its words."""
+    with contextlib.suppress(SqlglotError):
+        Dialect.get_or_raise(DIALECT).tokenize(sql)
+        return True
+    return False
 
 
 def _refuse_dangling_comma(tokens: tuple[Token, ...]) -> None:
     # sqlglot overlooks it, Spark does not.
     for token, following in pairwise(tokens):
         if token.token_type == TokenType.COMMA and following.token_type == TokenType.FROM:
-            found = f"a comma before FROM at {place(token.line, token.col, token.text)}"
-            raise Unreadable(Problem(found=found, expected="a further column, or no comma"))
+            raise Unreadable(Problem("a comma before FROM", "a further column, or no comma", span_at(token)))
 
 
 def _blank_unknown_column(tree: exp.Select, error: OptimizeError, columns: Relation) -> Problem:
@@ -185,12 +206,11 @@ def _outer(scope: Scope, column: exp.Column) -> bool:
 def _unknown_column(column: exp.Column, known: list[str] | Relation) -> Problem:
     name = column.name
     twice = sum(1 for other in known if other.lower() == name.lower()) > 1
-    meta = column.this.meta
-    where = f" at {place(meta['line'], meta['col'], name)}" if "line" in meta else ""
+    span = span_of(column.this)
     if twice:
-        return Problem(found=f"the ambiguous column {name!r}{where}", expected="the name of its table before it")
+        return Problem(f"the ambiguous column {name!r}", "the name of its table before it", span)
     shown = f"{column.table}.{name}" if column.table else name
-    return Problem(found=f"the unknown column {shown!r}{where}", expected=one_of(name, known))
+    return Problem(f"the unknown column {shown!r}", one_of(name, known), span)
 
 
 def _unknown_fields(tree: exp.Select) -> list[Problem]:
@@ -201,7 +221,6 @@ def _unknown_fields(tree: exp.Select) -> list[Problem]:
             continue
         known = [field.name for field in kind.expressions]
         if known and dot.name.lower() not in (name.lower() for name in known):
-            problems.append(
-                Problem(found=f"the unknown field in {dot.sql(DIALECT)!r}", expected=one_of(dot.name, known))
-            )
+            found = f"the unknown field in {dot.sql(DIALECT)!r}"
+            problems.append(Problem(found, one_of(dot.name, known), span_of(dot.expression)))
     return problems

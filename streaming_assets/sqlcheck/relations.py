@@ -41,9 +41,10 @@ _FRAMEWORK = {
     "event_date": "DATE",
 }
 
-_WINDOW = {"window_start": "TIMESTAMP", "window_end": "TIMESTAMP"}
+WINDOW = {"window_start": "TIMESTAMP", "window_end": "TIMESTAMP"}
+"""Columns that `silver` has besides where a Gold table has a window."""
 
-SILVER_RESERVED = frozenset({*_FRAMEWORK, *_WINDOW})
+SILVER_RESERVED = frozenset({*_FRAMEWORK, *WINDOW})
 """Names that a Silver table's own columns can't have: the framework adds columns of these names."""
 
 
@@ -69,7 +70,7 @@ def relation(fields: Iterable[Field]) -> Relation:
 
 def silver_relation(silver: SilverTable, table: GoldTable) -> Relation:
     """Give the columns of `silver` as the SQL of a Gold table sees them."""
-    added = _FRAMEWORK | (_WINDOW if table.window is not None else {})
+    added = _FRAMEWORK | (WINDOW if table.window is not None else {})
     return relation(silver.columns) | {name: _parse(text) for name, text in added.items()}
 
 

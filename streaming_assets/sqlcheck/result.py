@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from streaming_assets.contract import Field
 from streaming_assets.sqlcheck.arguments import cast_problem
-from streaming_assets.sqlcheck.problems import Problem, one_of
+from streaming_assets.sqlcheck.problems import Problem, Span, one_of, span_of
 from streaming_assets.sqlcheck.relations import data_type, spark_type
 
 
@@ -19,16 +19,24 @@ def result_problems(tree: exp.Select, columns: Sequence[Field]) -> Iterator[Prob
     declared = {column.name.lower(): column for column in columns}
     for name, times in Counter(given).items():
         if times > 1:
-            yield Problem(found=f"the result column {name!r} {times} times", expected="each name once")
+            yield Problem(f"the result column {name!r} {times} times", "each name once", _span(tree, name))
     for name in dict.fromkeys(given):
         if name not in declared:
             missing = [known for known in declared if known not in given]
             hint = one_of(name, missing) if missing else "no further column"
-            yield Problem(found=f"the result column {name!r}, which is not declared", expected=hint)
+            yield Problem(f"the result column {name!r}, which is not declared", hint, _span(tree, name))
     for name, column in declared.items():
         if name not in given:
-            yield Problem(found=f"no result column {column.name!r}", expected="every declared column")
+            found, expected = f"no result column {column.name!r}", "every declared column among those of the SQL"
+            yield Problem(found, expected, column=column.name)
     yield from _type_problems(tree, declared)
+
+
+def _span(tree: exp.Select, name: str) -> Span | None:
+    """Return where a result column is named."""
+    (select, *_) = [select for select in tree.selects if select.alias_or_name.lower() == name]
+    alias = select.args.get("alias")
+    return (span_of(alias) if isinstance(alias, exp.Identifier) else None) or span_of(select)
 
 
 def _type_problems(tree: exp.Select, declared: dict[str, Field]) -> Iterator[Problem]:
@@ -41,7 +49,7 @@ def _type_problems(tree: exp.Select, declared: dict[str, Field]) -> Iterator[Pro
         expected = cast_problem(value, target) or _kind_problem(value.type, target)
         if expected is not None:
             found = f"the column {column.name!r} of type {value.type.sql('spark')}, declared {spark_type(column.type)}"
-            yield Problem(found=found, expected=expected)
+            yield Problem(found, expected, span_of(select))
 
 
 def _kind_problem(given: exp.DataType, target: exp.DataType) -> str | None:

@@ -10,7 +10,7 @@ from streaming_assets.contract import EventSchema, Field
 from streaming_assets.errors import Fault
 from streaming_assets.sqlcheck.arguments import argument_problems
 from streaming_assets.sqlcheck.guards import passed_rule
-from streaming_assets.sqlcheck.problems import Problem, snippet
+from streaming_assets.sqlcheck.problems import Problem, snippet, span_of, span_of_word
 from streaming_assets.sqlcheck.query import Query, Resolved
 from streaming_assets.sqlcheck.relations import EVENTS, relation
 from streaming_assets.sqlcheck.result import result_problems
@@ -57,21 +57,21 @@ def silver_faults(sql: str, schema: EventSchema, columns: Sequence[Field], where
         yield from result_problems(resolved.tree, columns)
 
     problems = query_problems(sql, (EVENTS, relation(schema.fields)), _structure, meaning)
-    return [Fault(where, problem.found, problem.expected) for problem in problems]
+    return [problem.fault(where, sql) for problem in problems]
 
 
 def _structure(query: Query) -> Iterator[Problem]:
     tree = query.parsed
     for key, name in _CLAUSES.items():
         if tree.args.get(key):
-            yield Problem(found=name, expected=_ROW_WISE)
+            yield Problem(name, _ROW_WISE, span_of_word(query.tokens, name.split()[0]))
     source = tree.args.get("from_")
     table = source.this if source is not None else None
     if not isinstance(table, exp.Table) or table.name.lower() != EVENTS or table.db:
         found = f"FROM {table.sql('spark')}" if table is not None else "no FROM"
-        yield Problem(found=found, expected=f"FROM {EVENTS}")
+        yield Problem(found, f"FROM {EVENTS}", span_of(table) if table is not None else None)
     elif table.args.get("sample") or table.args.get("pivots") or table.args.get("joins"):
-        yield Problem(found=table.sql("spark"), expected=f"FROM {EVENTS}")
+        yield Problem(table.sql("spark"), f"FROM {EVENTS}", span_of(table))
     for node in tree.find_all(*_NOT_ROW_WISE):
         if not isinstance(node.parent, exp.Window):
-            yield Problem(found=snippet(node), expected=_ROW_WISE)
+            yield Problem(snippet(node), _ROW_WISE, span_of(node))

@@ -11,14 +11,14 @@ from sqlglot import exp
 from sqlglot.optimizer.scope import Scope
 
 from streaming_assets.sqlcheck.locality import group_columns
-from streaming_assets.sqlcheck.problems import Problem, bare, snippet
+from streaming_assets.sqlcheck.problems import Problem, bare, snippet, span_of
 from streaming_assets.sqlcheck.query import Resolved
 
 _NUMBERING = (exp.RowNumber, exp.Ntile)
 _PICKING = (exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue)
 
-_ROW = (frozenset({"event_id"}), frozenset({"partition", "offset"}))
-"""What identifies a row of `silver`."""
+_ROW = (frozenset({"event_id", "event_time"}), frozenset({"partition", "offset"}))
+"""What identifies a row of `silver`: one id at two times is two events."""
 
 Keys = tuple[frozenset[str], ...]
 
@@ -36,13 +36,14 @@ def tie_problems(resolved: Resolved) -> Iterator[Problem]:
 
 def _problem(scope: Scope, window: exp.Window) -> Iterator[Problem]:
     if window.args.get("order") is None and window.args.get("alias") is None:
-        yield Problem(found=snippet(window), expected="an ORDER BY in it")
+        yield Problem(snippet(window), "an ORDER BY in it", span_of(window))
         return
     keys = _keys_before_windows(scope)
     given = {bare(part) for part in _ordered_by(scope, window)}
     if keys and not any(key <= given for key in keys):
         missing = ", ".join(sorted(min(keys, key=lambda key: (len(key - given), sorted(key))) - given))
-        yield Problem(found=snippet(window), expected=f"an order without ties: {missing} at the end of ORDER BY")
+        expected = f"an order without ties: {missing} at the end of ORDER BY"
+        yield Problem(snippet(window), expected, span_of(window))
 
 
 def _depends_on_ties(window: exp.Window) -> bool:

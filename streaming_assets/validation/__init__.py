@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from streaming_assets.contract import EventSource
 from streaming_assets.errors import Fault
 from streaming_assets.validation.gold import check_gold
 from streaming_assets.validation.schema import check_schema
 from streaming_assets.validation.silver import check_silver
-from streaming_assets.validation.source import RESERVED_NAMES, check_identity, check_topic
+from streaming_assets.validation.source import RESERVED_NAMES, check_identity, check_producer, check_topic
 from streaming_assets.validation.types import type_faults
 
 __all__ = ["RESERVED_NAMES", "validate"]
@@ -32,6 +33,7 @@ def validate(source: EventSource) -> list[Fault]:
 def _checks(source: EventSource) -> list[tuple[tuple[str, ...], Callable[[], Iterable[Fault]]]]:
     return [
         (("name", "title", "description", "owners"), lambda: check_identity(source)),
+        (("producer",), lambda: check_producer(source.producer)),
         (("schema", "topic"), lambda: check_topic(source.topic, source.schema)),
         (("schema",), lambda: check_schema(source.schema)),
         (("schema", "silver"), lambda: check_silver(source.silver, source.schema)),
@@ -48,4 +50,4 @@ def _guarded(where: str, check: Callable[[], Iterable[Fault]]) -> list[Fault]:
 
 
 def _relative(fault: Fault) -> Fault:
-    return Fault(fault.where.removeprefix("source."), fault.found, fault.expected)
+    return replace(fault, where=fault.where.removeprefix("source."))

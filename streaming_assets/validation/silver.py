@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from streaming_assets.contract import EventSchema, SilverTable
 from streaming_assets.errors import Fault
 from streaming_assets.sqlcheck import SILVER_RESERVED, silver_faults
+from streaming_assets.validation.callables import callable_faults
 from streaming_assets.validation.names import column_faults
 
 
@@ -20,5 +21,7 @@ def check_silver(silver: SilverTable, schema: EventSchema) -> Iterator[Fault]:
     if (silver.sql is None) == (silver.function is None):
         found = "neither `sql` nor `function`" if silver.sql is None else "`sql` and `function`"
         yield Fault("silver", found, "exactly one of the two")
+    if silver.function is not None:
+        yield from callable_faults(silver.function, "silver.function", "a table of events")
     if silver.sql is not None:
         yield from silver_faults(silver.sql, schema, silver.columns, "silver.sql")

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 
-from streaming_assets.contract import EventSchema, EventSource, Topic
+from streaming_assets.contract import EventSchema, EventSource, ProducerFactory, Topic
 from streaming_assets.errors import Fault
+from streaming_assets.validation.callables import callable_faults
 from streaming_assets.validation.names import identifier_faults, path_faults
 
 RESERVED_NAMES = frozenset(
@@ -18,6 +19,7 @@ RESERVED_NAMES = frozenset(
         *("pseudonym", "quarantine", "freshness", "vacuum", "vacuum_retention"),
         *("dagster", "dashboard", "dashboard_refresh"),
         *("databricks", "databricks_secret", "databricks_timeout", "databricks_poll"),
+        *("plugin", "plugin_timeout", "function", "function_timeout"),
         *("source", "spark", "spark_kafka", "spark_batch"),
     }
 )
@@ -45,6 +47,11 @@ def check_identity(source: EventSource) -> Iterator[Fault]:
     for index, owner in enumerate(source.owners):
         if not _OWNER.fullmatch(owner):
             yield Fault(f"owners[{index}]", repr(owner), "an e-mail address, or team:<name>")
+
+
+def check_producer(producer: ProducerFactory) -> Iterator[Fault]:
+    """Check that a producer can be made from options, without making one."""
+    yield from callable_faults(producer, "producer", "the source's options")
 
 
 def check_topic(topic: Topic, schema: EventSchema) -> Iterator[Fault]:

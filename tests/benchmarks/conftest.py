@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from pathlib import Path
 
 import pytest
 
-_SPEC = importlib.util.spec_from_file_location("lab", Path(__file__).parents[1] / "support" / "lab.py")
-_LAB = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(_LAB)
+from tests.support.lab import make_lab, make_source, new_lab
 
-make_source, new_lab, make_lab = _LAB.make_source, _LAB.new_lab, _LAB.make_lab
+__all__ = ["benchmark_module", "make_lab", "make_source", "new_lab"]
 
 
 @pytest.fixture

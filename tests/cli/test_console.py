@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+
 import pytest
 from rich.console import Console
 
@@ -43,3 +46,22 @@ def test_an_error_is_told_by_its_parts(shown):
     lines = shown(TableError("A table is gone.", found="nothing", meaning="no row is lost"))
     assert lines[0].split() == ["TableError", "─" * 49]
     assert lines[1:] == ["A table is gone.", "", "Found", "nothing", "", "For the data", "no row is lost"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "told", "written"),
+    [
+        ("utf-8", "Straße 😀", "Straße 😀"),
+        ("utf-8", "half \ud800 of ß", "half \\ud800 of \\u00df"),
+        ("latin-1", "Straße", "Straße"),
+        ("latin-1", "Straße 😀", "Stra\\u00dfe \\ud83d\\ude00"),
+    ],
+)
+def test_json_is_written_whatever_a_text_has(monkeypatch, encoding, told, written):
+    """A document is written as it is read, and where the stream does not have its letters, by their numbers."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding)
+    monkeypatch.setattr(console, "out", Console(file=stream))
+    console.print_json([told])
+    text = stream.buffer.getvalue().decode(encoding)
+    assert text == f'["{written}"]\n'
+    assert json.loads(text) == [told]

@@ -51,7 +51,7 @@ def test_list_shows_the_sources(offline):
         ("user_interactions", "user_interactions"),
     ]
     assert listed["sources"][0]["gold"] == ["events_per_type", "active_users_per_org", "top_repositories"]
-    assert listed["broken"] == []
+    assert listed["broken"] == listed["disabled"] == []
 
 
 def test_check_of_sound_plugins_succeeds(offline):
@@ -115,4 +115,13 @@ def test_disabled_plugins_are_not_loaded(with_broken_plugins):
         "plugins", "list", STREAMING_ASSETS_DISABLED_PLUGINS="raising, faulty,github_events"
     )
     assert [source["name"] for source in listed["sources"]] == ["user_interactions"]
-    assert listed["broken"] == []
+    assert (listed["broken"], listed["disabled"]) == ([], ["faulty", "github_events", "raising"])
+
+
+@pytest.mark.parametrize("command", [["list"], ["check"], ["check", "raising"]])
+def test_disabled_plugins_are_told(with_broken_plugins, command):
+    """`list` and `check` say of a disabled plugin that it is, which is no fault."""
+    variables = {"STREAMING_ASSETS_DISABLED_PLUGINS": "raising,faulty"}
+    done = with_broken_plugins.run("plugins", *command, **variables)
+    assert (done.returncode, "no luck today" in done.stderr) == (0, False)
+    assert "raising is disabled by STREAMING_ASSETS_DISABLED_PLUGINS, and was not imported" in done.stderr

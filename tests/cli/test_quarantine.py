@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import signal
 from pathlib import Path
@@ -10,20 +9,16 @@ from pathlib import Path
 import pytest
 
 from streaming_assets.fitting import Reason
+from tests.support import mending
 
-PROGRAM = Path(__file__).parents[1] / "support" / "mending.py"
-_SPEC = importlib.util.spec_from_file_location("mending", PROGRAM)
-mending = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(mending)
-
+ROOT = Path(__file__).parents[2]
 PLUGIN = f"""
-import importlib.util
+import sys
 
 from streaming_assets import hookimpl
 
-spec = importlib.util.spec_from_file_location("mending", {str(PROGRAM)!r})
-mending = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(mending)
+sys.path.append({str(ROOT)!r})
+from tests.support import mending
 
 
 @hookimpl

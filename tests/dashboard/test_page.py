@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 
 import pyarrow as pa
@@ -81,6 +82,52 @@ def test_all_sources_stand_on_one_page(home, dashboard):
 
     assert list(page.exception) == []
     assert [header.value for header in page.header] == ["GitHub events", "User interactions"]
+
+
+PLUGIN = """
+from streaming_assets import Batch, EventSchema, EventSource, Field, ScalarType, SilverTable, Topic, hookimpl
+
+NAME = Field(name="name", type=ScalarType.STRING)
+
+
+@hookimpl
+def register_event_source():
+    return EventSource(
+        name="names",
+        title="Names",
+        description="Who came.",
+        topic=Topic(name="names"),
+        schema=EventSchema(fields=(Field(name="at", type=ScalarType.TIMESTAMP), NAME), event_time="at"),
+        producer=lambda options: None,
+        silver=SilverTable(description="Names.", sql="SELECT name FROM events", columns=(NAME,)),
+        gold=(),
+    )
+"""
+
+
+def test_a_plugin_that_comes_and_goes_needs_no_restart(dashboard, tmp_path, monkeypatch):
+    """A plugin is shown as soon as its installation is complete, and no longer than it is installed."""
+    site = tmp_path / "site"
+    info = site / "names-1.0.dist-info"
+    info.mkdir(parents=True)
+    monkeypatch.syspath_prepend(site)
+    before = [header.value for header in dashboard.run().header]
+
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: names\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[streaming_assets]\nnames = plugin_that_comes\n")
+    half = dashboard.run()
+    assert [header.value for header in half.header] == before
+    assert "1 plugin was left out: names" in [expander.label for expander in half.expander]
+
+    (site / "plugin_that_comes.py").write_text(PLUGIN)
+    (info / "RECORD").write_text("plugin_that_comes.py,,\n")
+    assert [header.value for header in dashboard.run().header] == [before[0], "Names", *before[1:]]
+    chosen = dashboard.selectbox(key="source").set_value("names").run()
+    assert [header.value for header in chosen.header] == ["Names"]
+
+    shutil.rmtree(info)
+    after = dashboard.run()
+    assert (list(after.exception), [header.value for header in after.header]) == ([], before)
 
 
 def test_span_is_chosen_once_for_the_page(home, dashboard):

@@ -152,7 +152,7 @@ def test_broken_plugin_leaves_the_others(settings, caplog):
         definitions = build_definitions(registry, settings)
     dg.Definitions.validate_loadable(definitions)
     graph = definitions.resolve_asset_graph()
-    shown = graph.get(dg.AssetKey(["broken_plugins", "clicks"]))
+    shown = graph.get(dg.AssetKey(["broken-plugins", "clicks"]))
     assert "no_such_module_of_clicks" in shown.description
     assert [record.getMessage().splitlines()[0] for record in caplog.records] == [
         "Plugin clicks was left out: The plugin 'clicks' failed while it was imported."

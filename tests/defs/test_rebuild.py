@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -15,13 +13,9 @@ from deltalake import DeltaTable
 
 from streaming_assets.defs.build import build_definitions
 from streaming_assets.registry import Registry
+from tests.support import rebuilding
+from tests.support.rebuilding import DESCRIBED, FIRST, UPPER
 
-PROGRAM = Path(__file__).parents[1] / "support" / "rebuilding.py"
-_SPEC = importlib.util.spec_from_file_location("rebuilding", PROGRAM)
-rebuilding = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(rebuilding)
-
-FIRST, UPPER, DESCRIBED = rebuilding.FIRST, rebuilding.UPPER, rebuilding.DESCRIBED
 GOLD = [f"gold/{table.name}" for table in FIRST.gold]
 TABLES = ["silver", "quarantine", *GOLD]
 REBUILD = {"config": {"rebuild": True}}

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import dagster as dg
 import pytest
 
 from streaming_assets.defs.build import build_definitions
 from streaming_assets.registry import Registry
-
-_PATH = Path(__file__).parents[1] / "support" / "mending.py"
-_SPEC = importlib.util.spec_from_file_location("mending", _PATH)
-mending = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(mending)
+from tests.support import mending
 
 
 @pytest.fixture

@@ -129,15 +129,16 @@ def test_recreated_topic_launches_a_run_that_explains(lab, interaction, topic_fa
 
 @pytest.mark.broker
 @pytest.mark.parametrize("deleted", ["records", "topic"])
-def test_what_is_deleted_unread_launches_a_run_that_explains(lab, interaction, deleted):
+def test_what_is_deleted_unread_launches_a_run_that_explains(lab, interaction, delete_topics, deleted):
     """Records, or a topic, that are gone before they were read are no lack of lag, and the run names the command."""
     lab.publish(interaction(1))
     lab.refresh()
     lab.publish(*map(interaction, range(2, 9)))
-    name, client = lab.source.topic.name, AdminClient({"bootstrap.servers": lab.settings.kafka_bootstrap_servers})
+    name = lab.source.topic.name
     if deleted == "topic":
-        client.delete_topics([name])[name].result(30)
+        delete_topics(name)
     else:
+        client = AdminClient({"bootstrap.servers": lab.settings.kafka_bootstrap_servers})
         places = [TopicPartition(name, partition, -1) for partition in range(lab.source.topic.partitions)]
         [done.result(30) for done in client.delete_records(places).values()]
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -62,6 +63,27 @@ def test_query_is_shown(translator):
     assert shown.startswith("```sql\nSELECT window_start")
     assert shown.endswith("GROUP BY window_start, window_end, event_type\n```")
     assert "sql" not in translator.bronze().metadata
+
+
+def only_names(events):
+    return events.select(["name"])
+
+
+@pytest.mark.parametrize(
+    ("function", "shown"),
+    [
+        (only_names, 'def only_names(events):\n    return events.select(["name"])'),
+        (partial(only_names), "<class 'functools.partial'>"),
+    ],
+    ids=["written", "made"],
+)
+def test_function_is_shown(translator, settings, function, shown):
+    """A Silver table that is made by a function shows its code, or what made it, and no query."""
+    source = translator.source
+    changed = replace(source, silver=replace(source.silver, sql=None, function=function))
+    metadata = Translator(changed, settings).silver().metadata
+    assert ("sql" in metadata, metadata["function"].md_str) == (False, f"```python\n{shown}\n```")
+    assert "function" not in translator.silver().metadata
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,6 @@
-"""Fixtures for tests on hand-made Bronze tables, from `support/lab.py`, and on topics, from `support/kafka.py`."""
+"""Fixtures for tests on hand-made Bronze tables, and on topics."""
 
-from __future__ import annotations
+from tests.support.kafka import produce_with_headers
+from tests.support.lab import make_lab, make_source, new_lab
 
-import importlib.util
-from pathlib import Path
-from types import ModuleType
-
-
-def _support(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "support" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-_LAB, _KAFKA = _support("lab"), _support("kafka")
-
-make_source, new_lab, make_lab = _LAB.make_source, _LAB.new_lab, _LAB.make_lab
-produce_with_headers = _KAFKA.produce_with_headers
+__all__ = ["make_lab", "make_source", "new_lab", "produce_with_headers"]

@@ -16,7 +16,8 @@ try:
     main()
 finally:
     loaded = sorted(name for name in sys.modules if name.split(".")[0] in {"pyspark", "py4j"})
-    print(json.dumps([loaded, [child.name() for child in psutil.Process().children(recursive=True)]]))
+    children = [child.name() for child in psutil.Process().children(recursive=True)]
+    print(json.dumps([loaded, children]), file=sys.stderr)
 """
 
 
@@ -26,7 +27,7 @@ def test_the_embedded_engine_loads_no_spark(command_line):
     command_line.ok("produce", "user_interactions", "--limit", "50")
     ran = command_line.program(PROGRAM)
     assert "50" in ran.stdout
-    assert json.loads(ran.stdout.splitlines()[-1]) == [[], []]
+    assert json.loads(ran.stderr.splitlines()[-1]) == [[], []]
 
 
 @pytest.mark.parametrize(

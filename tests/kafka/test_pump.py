@@ -113,6 +113,12 @@ def test_failing_producer_is_blamed_after_its_events_are_delivered(broker, topic
     [
         ([Event(value=b"x")], "list instead of Batch"),
         (Batch(events=iter(()), poll_after=None), "list_iterator|tuple_iterator"),
+        (Batch(events=(), poll_after=float("nan")), "poll_after is nan"),
+        (Batch(events=(), poll_after=float("inf")), "poll_after is inf"),
+        (Batch(events=(), poll_after=-1.0), "poll_after is -1.0"),
+        (Batch(events=(), poll_after="soon"), "while asking it for events"),
+        (Batch(events=(), poll_after=None, note=7), "int instead of text"),
+        (Batch(events=[Event(value="text")], poll_after=None), "str instead of bytes"),
         (Batch(events=["text"], poll_after=None), "while publishing its events"),
         (Batch(events=[Event(value=1)], poll_after=None), "while publishing its events"),
     ],

@@ -44,12 +44,11 @@ def test_unknown_topic_has_no_state(broker):
     assert topic_state(broker, "never-created") is None
 
 
-def test_topic_created_again_has_another_id(broker, topic_factory):
+def test_topic_created_again_has_another_id(broker, topic_factory, delete_topics):
     """The topic id tells a new topic from an old one of the same name."""
     topic = topic_factory(partitions=1)
     first = topic_state(broker, topic.name)
-    admin = AdminClient(broker.client_config())
-    admin.delete_topics([topic.name])[topic.name].result(30)
+    delete_topics(topic.name)
     ensure_topic(broker, topic)
     second = topic_state(broker, topic.name)
     assert first.topic_id != second.topic_id
@@ -80,15 +79,12 @@ def test_refused_topic_says_why(broker):
     assert topic_state(broker, "refused") is None
 
 
-def test_topic_is_watched_by_its_id(broker, topic_factory):
+def test_topic_is_watched_by_its_id(broker, topic_factory, delete_topics):
     """A topic is confirmed as long as it has its id; one that is created again, or gone, is told."""
     topic = topic_factory(partitions=1)
     watch = TopicWatch(broker, topic.name, topic_state(broker, topic.name).topic_id)
     watch.confirm()
-    admin = AdminClient(broker.client_config())
-    admin.delete_topics([topic.name])[topic.name].result(30)
-    while topic_state(broker, topic.name) is not None:
-        time.sleep(0.02)
+    delete_topics(topic.name)
     with pytest.raises(PartitionGone, match="was deleted while it was read"):
         watch.confirm()
     ensure_topic(broker, topic)

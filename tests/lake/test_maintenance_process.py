@@ -40,20 +40,16 @@ PER_MINUTE = GoldTable(
     keys=("window_start", "kind"),
 )
 
+ROOT = Path(__file__).parents[2]
 REFRESHES = """
-import importlib.util, sys
+import sys
 from pathlib import Path
 from streaming_assets.lake.lock import source_lock
-
-def load(name, path):
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from tests.lake.test_maintenance_process import PER_MINUTE
+from tests.support.lab import Lab, build_source
 
 home, first, count = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-lab_module = load("lab", sys.argv[4])
-lab = lab_module.Lab(home, lab_module.build_source(gold=(load("here", sys.argv[5]).PER_MINUTE,)))
+lab = Lab(home, build_source(gold=(PER_MINUTE,)))
 lab._next = {0: 2 * first}
 for number in range(first, first + count):
     with source_lock(home, "shop", timeout=300):
@@ -195,8 +191,7 @@ def test_refreshes_and_maintenance_beside_each_other(make_lab, make_source):
     lab = make_lab(make_source(gold=(PER_MINUTE,)))
     home, batches = lab.settings.home, 150
     program = [sys.executable, "-c", REFRESHES, str(home), "0", str(batches)]
-    program += [str(Path(__file__).parents[1] / "support" / "lab.py"), __file__]
-    refreshing = subprocess.Popen(program, stdout=subprocess.PIPE, text=True)
+    refreshing = subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     seed = random.randrange(10**6)  # noqa: S311 (moments of a test)
     chance, ended = random.Random(seed), []  # noqa: S311
     while refreshing.poll() is None:

@@ -1,21 +1,6 @@
-"""Fixtures for tests on hand-made Bronze tables, from `support/lab.py`, and on topics, from `support/kafka.py`."""
+"""Fixtures for tests on hand-made Bronze tables, and on topics."""
 
-from __future__ import annotations
+from tests.support.kafka import kafka, kafka_of, own_broker, slow_proxy
+from tests.support.lab import make_lab, make_source, new_lab
 
-import importlib.util
-from pathlib import Path
-from types import ModuleType
-
-
-def _support(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "support" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-_LAB, _KAFKA = _support("lab"), _support("kafka")
-
-make_source, new_lab, make_lab = _LAB.make_source, _LAB.new_lab, _LAB.make_lab
-kafka, kafka_of = _KAFKA.kafka, _KAFKA.kafka_of
-own_broker, slow_proxy = _KAFKA.own_broker, _KAFKA.slow_proxy
+__all__ = ["kafka", "kafka_of", "make_lab", "make_source", "new_lab", "own_broker", "slow_proxy"]

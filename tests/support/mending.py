@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +10,7 @@ from streaming_assets.contract import Field, GoldTable, ScalarType
 from streaming_assets.engines.protocol import Replayed, Selection
 from streaming_assets.layers.refresh import SourceRefresh
 from streaming_assets.layers.verify import verify
-
-_SPEC = importlib.util.spec_from_file_location("mending_lab", Path(__file__).with_name("lab.py"))
-lab = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(lab)
+from tests.support import lab
 
 ALL = Selection()
 SMALL = {"batch_records": 2}

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 from streaming_assets.contract import Field, GoldTable, ScalarType
-
-_SPEC = importlib.util.spec_from_file_location("rebuilding_lab", Path(__file__).with_name("lab.py"))
-lab = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(lab)
+from tests.support import lab
 
 BATCHES, RECORDS = 4, 40
 SMALL = {"batch_records": 20}

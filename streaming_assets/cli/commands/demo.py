@@ -6,21 +6,21 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
-from streaming_assets.cli.commands.produce import make_producer
 from streaming_assets.cli.commands.refresh import print_summaries, refresh_all
 from streaming_assets.cli.commands.up import programs, watch
 from streaming_assets.cli.console import err, out, print_error, print_note, print_table
 from streaming_assets.cli.context import broker, sources, sources_here, stopping
 from streaming_assets.cli.interrupts import check_interrupt
-from streaming_assets.contract import Batch, EventSource, GoldTable, Producer
+from streaming_assets.contract import Batch, EventSource, GoldTable
 from streaming_assets.errors import StreamingAssetsError
 from streaming_assets.kafka.connection import Connection
+from streaming_assets.kafka.plugin_producer import PluginProducer
 from streaming_assets.kafka.publisher import Publisher
-from streaming_assets.kafka.pump import pump
+from streaming_assets.kafka.pump import closing, pump
 from streaming_assets.kafka.topics import ensure_topic
 from streaming_assets.lake import layout
 from streaming_assets.lake.opening import open_table
-from streaming_assets.settings import Settings, load_settings
+from streaming_assets.settings import Settings, load_settings, source_options
 
 _ROWS_SHOWN = 5
 _TEXT_SHOWN = 20
@@ -50,7 +50,8 @@ def demo(*, once: bool) -> None:
 def _once(selected: Sequence[EventSource], settings: Settings, connection: Connection) -> None:
     for source in selected:
         with err.status(f"producing {source.name}"):
-            _produce(source, connection, threading.Event(), once=True)
+            producer = PluginProducer(source, source_options(source.name), limit=settings.plugin_timeout_seconds)
+            _produce(source, producer, connection, threading.Event(), once=True)
     print_summaries(refresh_all(selected, settings, connection))
     for source in selected:
         for table in source.gold:
@@ -58,9 +59,10 @@ def _once(selected: Sequence[EventSource], settings: Settings, connection: Conne
 
 
 def _live(selected: Sequence[EventSource], settings: Settings, connection: Connection, stop: threading.Event) -> None:
+    producers = [PluginProducer(each, source_options(each.name), stop=stop, tell=print_note) for each in selected]
     threads = [
-        threading.Thread(target=_produce, args=(source, connection, stop), name=f"produce {source.name}")
-        for source in selected
+        threading.Thread(target=_produce, args=(source, producer, connection, stop), name=f"produce {source.name}")
+        for source, producer in zip(selected, producers, strict=True)
     ]
     for thread in threads:
         thread.start()
@@ -73,12 +75,19 @@ def _live(selected: Sequence[EventSource], settings: Settings, connection: Conne
             thread.join()
 
 
-def _produce(source: EventSource, connection: Connection, stop: threading.Event, *, once: bool = False) -> None:
+def _produce(
+    source: EventSource,
+    producer: PluginProducer,
+    connection: Connection,
+    stop: threading.Event,
+    *,
+    once: bool = False,
+) -> None:
     """Publish a source's live events; a fault is told, and costs this source only."""
     notes = _Notes(source)
     try:
-        producer = make_producer(source)
-        with Publisher(connection, source.topic) as publisher:
+        producer.make()
+        with closing(producer), Publisher(connection, source.topic) as publisher:
             delivered = pump(_OneBatch(producer) if once else producer, publisher, stop=stop, on_progress=notes.tell)
     except StreamingAssetsError as error:
         check_interrupt()
@@ -104,11 +113,13 @@ class _Notes:
 class _OneBatch:
     """A producer's first batch, and nothing more."""
 
-    def __init__(self, producer: Producer) -> None:
+    def __init__(self, producer: PluginProducer) -> None:
+        self.name = producer.name
         self._producer = producer
 
     def next_batch(self) -> Batch:
-        return replace(self._producer.next_batch(), poll_after=None)
+        batch = self._producer.next_batch()
+        return replace(batch, poll_after=None) if isinstance(batch, Batch) else batch  # the pump refuses what is none
 
     def close(self) -> None:
         self._producer.close()

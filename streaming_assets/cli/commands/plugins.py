@@ -1,22 +1,26 @@
-"""`plugins`: which plugins there are, and what is wrong with them."""
+"""`plugins list`: which plugins there are, and which were left out."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from rich.table import Table
 from rich.text import Text
 
-from streaming_assets.cli.console import err, out, print_error, print_json, print_table
+from streaming_assets.cli.console import out, print_json, print_note, print_table
+from streaming_assets.cli.context import note_no_source
 from streaming_assets.contract import EventSource
 from streaming_assets.errors import InvalidDefinition
-from streaming_assets.registry import BrokenPlugin, Registry, load_sources
+from streaming_assets.registry import BrokenPlugin, Registry, load_installed
 from streaming_assets.settings import load_settings
 
 
 def plugins_list(*, as_json: bool) -> None:
     """List sources and the plugins that were left out."""
-    registry = load_sources(disabled=load_settings().disabled_plugins)
+    registry = load_installed(load_settings())
     if as_json:
-        print_json({"sources": _sources(registry), "broken": [_broken(plugin) for plugin in registry.broken]})
+        broken = [_broken(plugin) for plugin in registry.broken]
+        print_json({"sources": _sources(registry), "broken": broken, "disabled": registry.disabled})
         return
     for source in registry.sources.values():
         _print_source(source)
@@ -25,6 +29,14 @@ def plugins_list(*, as_json: bool) -> None:
             ("left out", "when", "why"),
             ((plugin.name, plugin.moment, plugin.error.summary) for plugin in registry.broken),
         )
+    _tell_disabled(registry.disabled)
+    if not registry.sources and not registry.broken:
+        note_no_source()
+
+
+def _tell_disabled(names: Iterable[str]) -> None:
+    for name in names:
+        print_note(f"{name} is disabled by STREAMING_ASSETS_DISABLED_PLUGINS, and was not imported")
 
 
 def _print_source(source: EventSource) -> None:
@@ -34,28 +46,6 @@ def _print_source(source: EventSource) -> None:
     lines.add_row("  topic", source.topic.name)
     lines.add_row("  gold tables", ", ".join(table.name for table in source.gold))
     out.print(lines)
-
-
-def plugins_check(name: str | None, *, as_json: bool) -> bool:
-    """Check one plugin or all; return whether there is no fault.
-
-    Raises:
-        UnknownSource: No plugin has that name.
-    """
-    registry = load_sources()
-    broken = [plugin for plugin in registry.broken if name in (None, plugin.name)]
-    if name is not None and not broken:
-        registry.get(name)
-    if as_json:
-        print_json([_broken(plugin) for plugin in broken])
-        return not broken
-    for plugin in broken:
-        err.print(Text.assemble(("✗ ", "red"), f"{plugin.name} ({plugin.moment})"))
-        print_error(plugin.error)
-    for source in registry.sources:
-        if name in (None, source):
-            out.print(f"[green]✓[/] {source}")
-    return not broken
 
 
 def _sources(registry: Registry) -> list[dict[str, object]]:

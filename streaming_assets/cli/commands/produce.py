@@ -10,10 +10,10 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from streaming_assets.cli.console import err, out, print_note
 from streaming_assets.cli.context import broker, sources, stopping
-from streaming_assets.contract import EventSource, Producer
-from streaming_assets.errors import PluginError, StreamingAssetsError
+from streaming_assets.contract import EventSource
+from streaming_assets.kafka.plugin_producer import PluginProducer
 from streaming_assets.kafka.publisher import Publisher
-from streaming_assets.kafka.pump import pump
+from streaming_assets.kafka.pump import closing, pump
 from streaming_assets.kafka.recorded import FileReplay
 from streaming_assets.kafka.topics import ensure_topic
 from streaming_assets.settings import load_settings, source_options
@@ -27,33 +27,18 @@ def produce(name: str, *, replay: Sequence[Path], rate: float | None, limit: int
     """
     settings = load_settings()
     source = sources(settings).get(name)
-    producer = FileReplay(replay) if replay else make_producer(source)
-    with broker(settings) as connection, stopping() as stop:
+    producer = FileReplay(replay) if replay else PluginProducer(source, source_options(name), tell=print_note)
+    if isinstance(producer, PluginProducer):
+        producer.make()  # wrong options are told before a broker is started
+    with closing(producer), broker(settings) as connection, stopping() as stop:
+        if isinstance(producer, PluginProducer):
+            producer.stop = stop
         ensure_topic(connection, source.topic)
         started = time.monotonic()
         with Publisher(connection, source.topic) as publisher, _Display(source) as display:
             delivered = pump(producer, publisher, rate=rate, limit=limit, stop=stop, on_progress=display.show)
         seconds = time.monotonic() - started
     out.print(f"delivered {delivered:,} events to topic {source.topic.name} in {seconds:.1f} s", highlight=False)
-
-
-def make_producer(source: EventSource) -> Producer:
-    """Make the source's producer from its options.
-
-    Raises:
-        StreamingAssetsError: The options are wrong, or the plugin raised.
-    """
-    try:
-        return source.producer(source_options(source.name))
-    except StreamingAssetsError:
-        raise
-    except Exception as error:
-        raise PluginError(
-            f"The producer of {source.name} can't be made.",
-            found=f"{type(error).__name__}: {error}",
-            meaning="nothing was published",
-            remedy="fix the plugin, or its options STREAMING_ASSETS_" + source.name.upper() + "_*",
-        ) from error
 
 
 class _Display(Progress):

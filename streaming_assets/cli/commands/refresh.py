@@ -10,7 +10,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from streaming_assets.cli.commands.tables import tell_outdated
 from streaming_assets.cli.console import err, print_error, print_json, print_note, print_table
-from streaming_assets.cli.context import broker, sources
+from streaming_assets.cli.context import broker, sources, told_of_source
 from streaming_assets.cli.interrupts import check_interrupt
 from streaming_assets.contract import EventSource
 from streaming_assets.engines.factory import Engines
@@ -161,9 +161,9 @@ def _refresh(
             summary.add(step)
             progress.update(task, doing=_doing(summary, step))
         summary.outdated = outdated_tables(source, settings.lake_path)
-    except StreamingAssetsError as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it costs no other source
         check_interrupt()
-        summary.error = error
+        summary.error = told_of_source(source.name, error)
     progress.update(task, doing="done", total=1, completed=1)
     return summary
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from rich.text import Text
 
-from streaming_assets.cli.console import err, out, print_json, print_table
-from streaming_assets.cli.context import sources_here
+from streaming_assets.cli.console import err, out, print_error, print_json, print_table
+from streaming_assets.cli.context import sources_here, told_of_source
+from streaming_assets.cli.interrupts import check_interrupt
 from streaming_assets.engines.factory import Engines
+from streaming_assets.errors import StreamingAssetsError
 from streaming_assets.kafka.broker import connect_if_running
 from streaming_assets.lake import layout
 from streaming_assets.lake.lock import source_lock
@@ -25,12 +27,13 @@ def verify(names: Sequence[str], *, choice: Choice, as_json: bool) -> bool:
     """Verify sources; return whether everything holds.
 
     Raises:
-        StreamingAssetsError: A source is unknown, or a table can't be read.
+        StreamingAssetsError: A source is unknown, or the only one can't be verified.
     """
     settings = load_settings()
     selected = sources_here(settings, names)
     findings: list[tuple[str, Finding]] = []
     empty: list[str] = []
+    errors: dict[str, StreamingAssetsError] = {}
     with (
         Engines(settings, None) as engines,
         connect_if_running(settings) as connection,
@@ -41,22 +44,30 @@ def verify(names: Sequence[str], *, choice: Choice, as_json: bool) -> bool:
             def tell(what: str, name: str = source.name) -> None:
                 status.update(f"verifying {name}: {what}")
 
-            # Under the lock: between two tables that are opened one after the other, a refresh would move one on.
-            with source_lock(settings.home, source.name, timeout=settings.lock_timeout_seconds):
-                if all(open_table(table, settings.lake_path) is None for table in layout.tables_of(source)):
-                    empty.append(source.name)
-                    continue
-                found = verify_source(source, engines.of(source), connection, choice=choice, tell=tell)
-                findings += [(source.name, finding) for finding in found]
-    holds = all(finding.passed for _, finding in findings)
+            try:
+                # Under the lock: between two tables that are opened one after the other, a refresh would move one on.
+                with source_lock(settings.home, source.name, timeout=settings.lock_timeout_seconds):
+                    if all(open_table(table, settings.lake_path) is None for table in layout.tables_of(source)):
+                        empty.append(source.name)
+                        continue
+                    found = verify_source(source, engines.of(source), connection, choice=choice, tell=tell)
+                    findings += [(source.name, finding) for finding in found]
+            except Exception as error:  # noqa: BLE001 - whatever it is, it costs no other source
+                check_interrupt()
+                errors[source.name] = told_of_source(source.name, error)
+    if len(errors) == len(selected) == 1:
+        raise errors.popitem()[1]
+    holds = not errors and all(finding.passed for _, finding in findings)
     if as_json:
         told = [{"source": name, **asdict(finding)} for name, finding in findings]
         report = {"passed": holds, "findings": told, "left_out": choice.left_out(), "without_tables": empty}
-        print_json(report)
+        print_json({**report, "errors": {name: str(each) for name, each in errors.items()}})
         return holds
     _print_empty(empty, settings.lake_path)
     if findings:
         _print(findings, choice)
+    for each in errors.values():
+        print_error(each)
     return holds
 
 

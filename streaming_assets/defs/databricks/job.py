@@ -27,7 +27,7 @@ from streaming_assets.defs.steps import Report, Step, Work, perform
 from streaming_assets.errors import Fault, SettingsError, StreamingAssetsError, UnknownPart
 from streaming_assets.lake.mounts import suit_commits_to
 from streaming_assets.registry import load_sources
-from streaming_assets.settings import Settings
+from streaming_assets.settings import LOAD_SECONDS, Settings
 
 _TELL_SECONDS = 2
 """How often messages go to Dagster."""
@@ -63,7 +63,11 @@ def main() -> None:
 
 def _run(request: Request, pipes: PipesContext | None) -> None:
     log = pipes.log if pipes is not None else logging.getLogger("streaming_assets.job")
-    source = load_sources(disabled=request.settings.get("disabled_plugins", ())).get(request.source)
+    given = request.settings
+    registry = load_sources(
+        disabled=given.get("disabled_plugins", ()), timeout=given.get("plugin_timeout_seconds", LOAD_SECONDS)
+    )
+    source = registry.get(request.source)
     expect_part(source, request.step)
     with TemporaryDirectory(prefix="streaming-assets-job-", ignore_cleanup_errors=True) as home:
         settings = job_settings(request, _secrets(request), Path(home))

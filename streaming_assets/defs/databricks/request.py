@@ -20,7 +20,8 @@ PASSED = frozenset(
         *("kafka_bootstrap_servers", "kafka_sasl_username"),
         *("batch_records", "batch_bytes", "spark_batch_records", "memory_limit_mb"),
         *("quarantine_threshold", "vacuum_retention_hours", "lock_timeout_seconds"),
-        *("databricks_volume", "databricks_secret_scope", "disabled_plugins"),
+        *("databricks_volume", "databricks_secret_scope"),
+        *("disabled_plugins", "plugin_timeout_seconds", "function_timeout_seconds"),
     }
 )
 """Settings that a job is given where they were set; of all others it has the defaults, or a secret of their name."""

@@ -168,7 +168,11 @@ class EmbeddedEngine:
 
     def _refiner(self, source: EventSource) -> Refiner:
         memory = self._settings.memory_limit_mb * 2**20
-        limits = Limits(records=_SLICE * self._limits.records, bytes=min(_SLICE * self._limits.bytes, memory // 6))
+        limits = Limits(
+            records=_SLICE * self._limits.records,
+            bytes=min(_SLICE * self._limits.bytes, memory // 6),
+            function_seconds=self._settings.function_timeout_seconds,
+        )
         share = memory // (threads(self._settings) * _VECTOR * _COPIES)
         largest = min(max(share, _SMALLEST_LARGE), _LARGEST_LARGE)
         return Refiner(self._duck, source, self._settings.lake_path, limits, largest)

@@ -153,7 +153,8 @@ class Refiner:
         """
         columns = f"{event_columns(self.source.schema)}, {', '.join(map(name, CARRIED.values()))}"
         self.connection.execute(f"CREATE OR REPLACE TEMP VIEW events AS SELECT {columns} FROM fitting")
-        transform(self.connection, self.source, failed_before=failed_before)
+        limit = self.limits.function_seconds
+        transform(self.connection, self.source, failed_before=failed_before, limit=limit)
 
     def _quarantined_before(self, part: Slice, quarantine: LakeTable) -> str | None:
         """Return the SQL of what a run brought to quarantine that ended before Silver's commit; None if nothing."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from collections.abc import Callable
+from functools import partial
 
 import duckdb
 import pyarrow as pa
@@ -13,30 +12,46 @@ from streaming_assets.contract import EventSource
 from streaming_assets.engines.broken_plugin import ALL_FAIL, MOST_FAILURES, broken_silver
 from streaming_assets.engines.embedded.decide import MISFITS
 from streaming_assets.engines.embedded.duck import casts, count, fetch, first_line, literal, name
+from streaming_assets.engines.embedded.functions import call_function
 from streaming_assets.engines.sql import CARRIED, DUCKDB, silver_query
 from streaming_assets.errors import PluginError
 from streaming_assets.fitting import Reason
+from streaming_assets.isolation import described
 from streaming_assets.lake.schemas import PLACE, silver_schema
+from streaming_assets.settings import FUNCTION_SECONDS
 
 
-def transform(connection: duckdb.DuckDBPyConnection, source: EventSource, *, failed_before: bool = False) -> None:
+def transform(
+    connection: duckdb.DuckDBPyConnection,
+    source: EventSource,
+    *,
+    failed_before: bool = False,
+    limit: float = FUNCTION_SECONDS,
+) -> None:
     """Transform the relation `events` to the table `refined`; add the records it fails on to `misfits`.
 
     Args:
         connection: Where SQL runs.
         source: The source.
         failed_before: The records did not fit before. So many of them that fail again prove nothing.
+        limit: Seconds that a function may take.
 
     Raises:
-        PluginError: The transform fails whatever the record, or gives another number of rows.
+        PluginError: The transform fails whatever the record, gives another number of rows, or does not come back.
     """
-    evaluate(connection, source, failed_before=failed_before)
+    evaluate(connection, source, failed_before=failed_before, limit=limit)
     _refuse_nulls(connection, source, failed_before=failed_before)
 
 
-def evaluate(connection: duckdb.DuckDBPyConnection, source: EventSource, *, failed_before: bool) -> None:
+def evaluate(
+    connection: duckdb.DuckDBPyConnection,
+    source: EventSource,
+    *,
+    failed_before: bool,
+    limit: float = FUNCTION_SECONDS,
+) -> None:
     """Transform as `transform`, but keep rows without a required value."""
-    how = _by_function if source.silver.function is not None else _by_sql
+    how = partial(_by_function, limit) if source.silver.function is not None else _by_sql
     try:
         how(connection, source, "events")
     except DEFINITION_ERRORS as error:
@@ -66,18 +81,14 @@ def _by_sql(connection: duckdb.DuckDBPyConnection, source: EventSource, relation
     _store(connection, source, query)
 
 
-def _by_function(connection: duckdb.DuckDBPyConnection, source: EventSource, relation: str) -> None:
+def _by_function(limit: float, connection: duckdb.DuckDBPyConnection, source: EventSource, relation: str) -> None:
     rows = fetch(connection, f"SELECT * FROM {relation}")
-    carried = list(CARRIED.values())
-    function = source.silver.function
     try:
-        # What a plugin prints must not get between the lines of a program's JSON.
-        with contextlib.redirect_stdout(sys.stderr):
-            result = function(rows.drop_columns(carried)) if function else rows
-    except KeyboardInterrupt:
+        result = call_function(source, rows.drop_columns(list(CARRIED.values())), limit)
+    except PluginError:
         raise
-    except BaseException as error:  # a plugin that calls sys.exit ends no refresh
-        raise RecordFailure(f"{type(error).__name__}: {error}") from error
+    except Exception as error:  # also in place of an exit: a plugin that calls sys.exit ends no refresh
+        raise RecordFailure(described(error)) from error
     declared = _declared(source, result, rows.num_rows)
     for column, inside in CARRIED.items():
         declared = declared.append_column(column, rows.column(inside))

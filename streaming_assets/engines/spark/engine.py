@@ -53,7 +53,7 @@ class SparkEngine:
         self.lake = settings.lake_path
         self._settings = settings
         self._kafka = connection
-        self._limits = Limits(records=settings.spark_batch_records, bytes=_ANY_BYTES)
+        self._limits = Limits(settings.spark_batch_records, _ANY_BYTES, settings.function_timeout_seconds)
         self._embedded = EmbeddedEngine(settings, connection)
 
     @cached_property

@@ -88,7 +88,7 @@ class SparkRefiner:
 
     def _decide(self, raw: DataFrame) -> DataFrame:
         records = raw.selectExpr(*map(name, COORDINATES), "batch", "least(timestamp, ingested_at) AS seen_at", "value")
-        decide = Decide(for_workers(self.source), self.pseudonym_key)
+        decide = Decide(for_workers(self.source), self.pseudonym_key, self.limits.function_seconds)
         return records.mapInArrow(decide, ddl(decided_schema(self.source)))
 
     def _without_stored(

@@ -23,6 +23,7 @@ from streaming_assets.engines.sql import CARRIED
 from streaming_assets.errors import PluginError
 from streaming_assets.fitting import Fitter
 from streaming_assets.lake.schemas import COORDINATES, MISFIT, silver_schema
+from streaming_assets.settings import FUNCTION_SECONDS
 
 _MEMORY = "256MiB"
 """Memory of DuckDB in one worker; a batch of Spark's has at most 20,000 records, as `session` sets."""
@@ -71,6 +72,8 @@ class Decide:
     """The source, as `for_workers` gives it."""
     pseudonym_key: bytes = field(repr=False)
     """Key of the pseudonyms."""
+    function_seconds: float = FUNCTION_SECONDS
+    """Longest time that a Silver function may take for a batch."""
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yield the decided records of each batch, with the columns of `decided_schema`.
@@ -115,7 +118,8 @@ class Decide:
         if self.source.silver.function is None:
             return fetch(connection, "SELECT * FROM events")
         try:
-            transform(connection, self.source, failed_before=True)  # what a batch shows proves nothing of the plugin
+            # What a batch shows proves nothing of the plugin.
+            transform(connection, self.source, failed_before=True, limit=self.function_seconds)
         except PluginError as error:
             return pa.table({WHY["reason"]: [BROKEN], WHY["detail"]: [json.dumps(error.__dict__)]})
         rows = fetch(connection, "SELECT * FROM refined")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -16,11 +13,7 @@ from streaming_assets.kafka.publisher import Publisher
 from streaming_assets.kafka.topics import ensure_topic
 from streaming_assets.registry import Registry
 from streaming_assets.settings import PREFIX, load_settings
-
-_FILE = Path(__file__).parents[2] / "support" / "databricks_workspace.py"
-_SPEC = importlib.util.spec_from_file_location("databricks_workspace", _FILE)
-support = sys.modules[_SPEC.name] = importlib.util.module_from_spec(_SPEC)  # its dataclasses look there
-_SPEC.loader.exec_module(support)
+from tests.support import databricks_workspace as support
 
 KEY = "a key for tests"
 SCOPE = "streaming"
@@ -36,7 +29,8 @@ def workspace(tmp_path, monkeypatch):
         for name in [name for name in os.environ if name.startswith(("DATABRICKS_", PREFIX))]:
             monkeypatch.delenv(name)
         monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(profile))
-        # Pipes would wait ten seconds for the last messages of a job that was killed.
+        # Pipes looks each second, and would wait ten for the last messages of a job that was killed.
+        monkeypatch.setattr("dagster._core.pipes.utils.DEFAULT_SLEEP_INTERVAL", 0.05)
         monkeypatch.setattr("dagster._core.pipes.utils.WAIT_FOR_LOGS_AFTER_EXECUTION_INTERVAL", 0)
         made.profile = profile
         made.secrets[SCOPE] = {"pseudonym_key": KEY}

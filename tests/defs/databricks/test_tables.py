@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ pytest.importorskip("pyspark", reason="engine `spark` is not installed: pyspark 
 
 from streaming_assets.engines.spark.local import ON_THIS_MACHINE, PROPERTIES
 from streaming_assets.settings import load_settings
+from tests.support.connect_server import connect_server
 
 pytestmark = [
     pytest.mark.broker,
@@ -28,11 +28,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 
-_FILE = Path(__file__).parents[2] / "support" / "connect_server.py"
-_SPEC = importlib.util.spec_from_file_location("connect_server", _FILE)
-connect = sys.modules[_SPEC.name] = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(connect)
-
 KEY = "a key for tests"
 TABLES = ("bronze", "silver", "quarantine", "gold/events_by_type", "gold/user_sessions", "gold/video_activity")
 MALFORMED = (b"not JSON", b'{"event": "like"}')
@@ -41,7 +36,7 @@ MALFORMED = (b"not JSON", b'{"event": "like"}')
 @pytest.fixture
 def serverless(workspace, tmp_path):
     """Let tasks find a Spark Connect server, as on serverless compute."""
-    with connect.connect_server({**PROPERTIES, **ON_THIS_MACHINE}, tmp_path / "connect.log") as address:
+    with connect_server({**PROPERTIES, **ON_THIS_MACHINE}, tmp_path / "connect.log") as address:
         workspace.cluster = {"SPARK_REMOTE": address}
         yield "serverless"
 

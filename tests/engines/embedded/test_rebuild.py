@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib.util
 import json
 import os
 import shutil
@@ -28,13 +27,10 @@ from streaming_assets.lake.schemas import STATISTICS, silver_schema, statistics
 from streaming_assets.lake.staging import find_staging
 from streaming_assets.lake.tables import LakeTable
 from streaming_assets.versions import MIXED, gold_version, silver_version
+from tests.support import rebuilding
+from tests.support.rebuilding import DESCRIBED, FIRST, UPPER, WIDER
 
-PROGRAM = Path(__file__).parents[2] / "support" / "rebuilding.py"
-_SPEC = importlib.util.spec_from_file_location("rebuilding", PROGRAM)
-rebuilding = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(rebuilding)
-
-FIRST, UPPER, WIDER, DESCRIBED = rebuilding.FIRST, rebuilding.UPPER, rebuilding.WIDER, rebuilding.DESCRIBED
+ROOT = Path(__file__).parents[3]
 GOLD = [table.name for table in FIRST.gold]
 TABLES = ["silver", "quarantine", *GOLD]
 
@@ -100,8 +96,8 @@ def opened(lab, name):
 def start(lab, name, *steps, fault=None):
     """Start a process that does steps with the source of that name."""
     environment = {**os.environ, **({VARIABLE: fault} if fault else {})}
-    command = [sys.executable, str(PROGRAM), str(lab.settings.home), name, *steps]
-    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "tests.support.rebuilding", str(lab.settings.home), name, *steps]
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
 
 
 def end(process):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
@@ -25,14 +24,10 @@ from streaming_assets.faults import VARIABLE, FaultRaised, _armed
 from streaming_assets.lake.lock import source_lock
 from streaming_assets.lake.positions import read_position
 from streaming_assets.layers.batches import compare_batches
+from tests.support import mending
+from tests.support.mending import AFTER, ALL, BEFORE, GOLD, SMALL, event, nameless, replay, whole
 
-PROGRAM = Path(__file__).parents[2] / "support" / "mending.py"
-_SPEC = importlib.util.spec_from_file_location("mending", PROGRAM)
-mending = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(mending)
-
-ALL, AFTER, BEFORE, GOLD, SMALL = mending.ALL, mending.AFTER, mending.BEFORE, mending.GOLD, mending.SMALL
-event, nameless, replay, whole = mending.event, mending.nameless, mending.replay, mending.whole
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -471,7 +466,12 @@ def child(home, step, fault=""):
     """Run a step in a process of its own; return its exit code."""
     environment = {**os.environ, VARIABLE: fault}
     done = subprocess.run(
-        [sys.executable, str(PROGRAM), str(home), step], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tests.support.mending", str(home), step],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode in (0, -signal.SIGKILL), done.stderr
     return done.returncode

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import time
-from pathlib import Path
 
 import pytest
 
 pytest.importorskip("pyspark", reason="engine `spark` is not installed: pyspark is missing")
 
-pytestmark = [pytest.mark.broker, pytest.mark.spark, pytest.mark.usefixtures("spark_settings")]
+from tests.support.connect_server import connect_server
 
-_FILE = Path(__file__).parents[2] / "support" / "connect_server.py"
-_SPEC = importlib.util.spec_from_file_location("connect_server", _FILE)
-support = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(support)
+pytestmark = [pytest.mark.broker, pytest.mark.spark, pytest.mark.usefixtures("spark_settings")]
 
 PROGRAM = """
 import json, sys
@@ -29,7 +24,8 @@ try:
 finally:
     from pyspark import SparkContext
 
-    print(json.dumps([SparkContext._gateway is None, len(psutil.Process().children(recursive=True))]))
+    alone = [SparkContext._gateway is None, len(psutil.Process().children(recursive=True))]
+    print(json.dumps(alone), file=sys.stderr)  # standard output is for the command's results alone
 """
 KEY = "a key for tests"
 GOLD = ("events_by_type", "user_sessions", "video_activity")
@@ -41,7 +37,7 @@ def server(tmp_path_factory):
     from streaming_assets.engines.spark.local import ON_THIS_MACHINE, PROPERTIES  # noqa: PLC0415 - it needs pyspark
 
     log = tmp_path_factory.mktemp("connect") / "server.log"
-    with support.connect_server({**PROPERTIES, **ON_THIS_MACHINE}, log) as address:
+    with connect_server({**PROPERTIES, **ON_THIS_MACHINE}, log) as address:
         yield address
 
 
@@ -62,7 +58,7 @@ def test_a_server_fills_the_same_tables(server, command_line, new_command_line, 
     for _ in range(2):
         command_line.ok("produce", "user_interactions", "--limit", "300")
         ran = command_line.program(PROGRAM)
-        assert json.loads(ran.stdout.splitlines()[-1]) == [True, 0]
+        assert json.loads(ran.stderr.splitlines()[-1]) == [True, 0]
         embedded.ok("refresh", "user_interactions")
     for table in ("bronze", "silver", *(f"gold/{name}" for name in GOLD)):
         rows = in_order(command_line.rows(f"user_interactions/{table}"))
@@ -88,7 +84,7 @@ def test_a_server_that_goes_away_ends_a_refresh(command_line, tmp_path):
 
     command_line.environment["STREAMING_ASSETS_PSEUDONYM_KEY"] = KEY
     command_line.ok("produce", "user_interactions", "--limit", "50")
-    with support.connect_server({**PROPERTIES, **ON_THIS_MACHINE}, tmp_path / "server.log") as address:
+    with connect_server({**PROPERTIES, **ON_THIS_MACHINE}, tmp_path / "server.log") as address:
         remote = {"STREAMING_ASSETS_SPARK_REMOTE": address}
         process = command_line.start("refresh", "user_interactions", "--engine", "spark", **remote)
         while not [*command_line.lake.glob("user_interactions/bronze/**/*.parquet")]:

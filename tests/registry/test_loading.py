@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -84,11 +84,11 @@ class Site:
         """Install a plugin whose hook is written by the test."""
         self.install(name, SOURCE.format(name=name, topic=f"topic_of_{name}") + hook)
 
-    def load(self, *disabled: str) -> Registry:
+    def load(self, *disabled: str, timeout: float = 60, established: Collection[str] = ()) -> Registry:
         """Load what is installed here, and nothing else."""
         installed = metadata.distributions(path=[str(self.path)])
         found = [point for one in installed for point in one.entry_points.select(group="streaming_assets")]
-        return load_sources(disabled=disabled, entry_points=found)
+        return load_sources(disabled=disabled, timeout=timeout, established=established, entry_points=found)
 
 
 @pytest.fixture
@@ -104,6 +104,13 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 RAISING_AT_IMPORT = {
     "an error": ("raise ValueError('no luck')", "ValueError: no luck"),
     "an exit": ("import sys; sys.exit(3)", "SystemExit: 3"),
+    "the end of the process": ("import os; os._exit(3)", "os._exit(3)"),
+    "a recursion without end": ("def again(): again()\nagain()", "RecursionError"),
+    "a warning turned error": (
+        "import warnings\nwarnings.simplefilter('error')\nwarnings.warn('old', DeprecationWarning)",
+        "DeprecationWarning: old",
+    ),
+    "an interrupt that is none": ("raise KeyboardInterrupt", "KeyboardInterrupt"),
     "a base exception": ("class Odd(BaseException): pass\nraise Odd('odd')", "Odd: odd"),
     "a missing module": ("import there_is_no_such_module", "ModuleNotFoundError: No module named"),
     "broken syntax": ("def", "SyntaxError"),
@@ -129,12 +136,61 @@ def test_plugin_that_raises_at_import_is_left_out(site: Site, code: str, found: 
     assert "'bad'" in str(broken.error)
 
 
+def test_an_error_of_a_plugins_own_kind_is_told(site: Site) -> None:
+    """A plugin's own kind of the framework's error, made without calling it, is told, and costs the others nothing."""
+    kind = "class Odd(StreamingAssetsError):\n    def __init__(self, text):\n        self.text = text\n"
+    site.install("bad", f"from streaming_assets.errors import StreamingAssetsError\n{kind}\nraise Odd('no luck today')")
+    site.healthy("good")
+
+    registry = site.load()
+
+    (broken,) = registry.broken
+    assert list(registry.sources) == ["good"]
+    assert (broken.moment, broken.error.summary) == ("import", "no luck today")
+
+
 def test_interrupt_ends_loading(site: Site) -> None:
-    """A person who interrupts while plugins load is obeyed."""
-    site.install("slow", "raise KeyboardInterrupt")
+    """A person who interrupts while plugins load is obeyed, also where a plugin does not come back."""
+    site.install(
+        "slow", "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)", module="is_interrupted"
+    )
 
     with pytest.raises(KeyboardInterrupt):
         site.load()
+
+
+HANGING = {
+    "at import": ("import time\n\ntime.sleep(600)", "import", "line 3"),
+    "in its hook": (
+        "from streaming_assets import hookimpl\n@hookimpl\ndef register_event_source():\n    while True:\n        pass",
+        "definition",
+        "line ",
+    ),
+}
+
+
+@pytest.mark.parametrize(("code", "moment", "line"), HANGING.values(), ids=HANGING)
+def test_plugin_that_does_not_come_back_is_left_out(site: Site, code: str, moment: str, line: str) -> None:
+    """A plugin that waits for ever is left out after the time it may take, with the line at which it is."""
+    # A module of a name that no other test imports: its import does not end before this process does.
+    site.install("bad", code, module=f"hangs_{moment}")
+    site.healthy("good")
+
+    registry = site.load(timeout=0.5)
+
+    (broken,) = registry.broken
+    assert list(registry.sources) == ["good"]
+    assert (broken.name, broken.moment) == ("bad", moment)
+    assert f"hangs_{moment}.py, {line}" in (broken.error.found or "")
+    assert "STREAMING_ASSETS_DISABLED_PLUGINS=bad" in (broken.error.remedy or "")
+
+
+def test_what_a_plugin_changes_of_the_process_is_put_back(site: Site) -> None:
+    """Neither the next plugin nor whoever loads them sees another working directory."""
+    site.install("bad", "import os\nos.chdir('/')")
+    before = Path.cwd()
+    site.load()
+    assert Path.cwd() == before
 
 
 HOOKS = {
@@ -217,6 +273,31 @@ def test_second_plugin_of_a_source_name_is_left_out(site: Site) -> None:
     assert "'a_first'" in str(broken.error)
 
 
+def test_a_plugin_named_as_its_source_has_it(site: Site) -> None:
+    """Of two plugins with one source name, or topic, the one that is named as its source stays, whoever comes first."""
+    site.healthy("a_first", source="clicks", topic="elsewhere")
+    site.healthy("b_second", source="visits", topic="topic_of_clicks")
+    site.healthy("clicks")
+
+    registry = site.load()
+
+    assert {name: source.topic.name for name, source in registry.sources.items()} == {"clicks": "topic_of_clicks"}
+    assert [(plugin.name, plugin.moment) for plugin in registry.broken] == [
+        ("a_first", "validation"),
+        ("b_second", "validation"),
+    ]
+    assert "STREAMING_ASSETS_DISABLED_PLUGINS=a_first" in str(registry.broken[0].error)
+
+
+def test_a_source_with_tables_is_not_displaced(site: Site) -> None:
+    """What a source has that was there before, no newcomer takes from it, however it is called."""
+    site.healthy("clicks", topic="wanted")
+    site.healthy("wanted", topic="wanted")
+
+    assert list(site.load().sources) == ["wanted"]
+    assert list(site.load(established=["clicks"]).sources) == ["clicks"]
+
+
 @pytest.mark.parametrize("names", [("clicks", "clicks_paid"), ("clicks_paid", "clicks")])
 def test_second_plugin_whose_options_are_also_those_of_another_is_left_out(site: Site, names: tuple[str, str]) -> None:
     """Of two sources where the variables of one would be options of the other too, the second is left out."""
@@ -275,6 +356,25 @@ def test_disabled_plugin_is_not_imported(site: Site, tmp_path: Path) -> None:
     registry = site.load("noisy")
 
     assert (dict(registry.sources), registry.broken, trace.exists()) == ({}, (), False)
+    assert registry.disabled == ("noisy",)
+
+
+def test_a_plugin_is_disabled_by_its_distribution_too(site: Site) -> None:
+    """Of two plugins with one name, one can be disabled by the name of its package."""
+    site.healthy("clicks", distribution="clicks-of-ours", module="plugin_of_ours")
+    site.install("clicks", "raise ValueError('no luck')", distribution="clicks-of-others")
+
+    registry = site.load("clicks-of-others")
+
+    assert (list(registry.sources), registry.broken) == (["clicks"], ())
+
+
+def test_a_disabled_source_says_so(site: Site) -> None:
+    """Asking for a source whose plugin is disabled names the setting."""
+    site.healthy("clicks")
+
+    with pytest.raises(UnknownSource, match="take clicks out of STREAMING_ASSETS_DISABLED_PLUGINS"):
+        site.load("clicks").get("clicks")
 
 
 def test_sources_are_sorted_by_name(site: Site) -> None:
