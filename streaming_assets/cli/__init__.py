@@ -19,14 +19,21 @@ def main() -> None:
         note_interrupts()
         _run()
     except BaseException as error:
-        code = error.code if isinstance(error, SystemExit) else 1
-        leave(INTERRUPTED if interrupted() else code if isinstance(code, int) else int(code is not None))
+        leave(_exit_code(error))
         if not interrupted():
             raise
         sys.exit(INTERRUPTED)
     finally:
         # All is done; what Python does at its end would show an interrupt with a stack trace.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _exit_code(error: BaseException) -> int:
+    """Return the exit code that Python would give a process that ends by an error; 130 after an interrupt."""
+    if interrupted():
+        return INTERRUPTED
+    code = error.code if isinstance(error, SystemExit) else 1
+    return code if isinstance(code, int) else int(code is not None)
 
 
 def _run() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from streaming_assets.contract import EventSchema, Struct
 
 
-def lookup(event: dict[str, Any], path: str) -> Any:
+def lookup(event: Mapping[str, Any], path: str) -> Any:
     """Return the value at a dotted path, None where any part of it is missing."""
     value: Any = event
     for name in path.split("."):

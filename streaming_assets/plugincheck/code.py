@@ -53,22 +53,11 @@ class Reader:
 
     def follow(self, code: Code) -> Code:
         """Return what a piece of code stands for, as far as that is certain: the value of a name, what a call gives."""
-        for _ in range(_MOST_STEPS):
-            further = self._step(code)
-            if further is None:
-                return code
-            code = further
-        return code
+        return self._way(code)[-1]
 
     def used(self, code: Code) -> Code:
         """Return the last name, or call, by which a piece of code gets its value; itself where it is the value."""
-        before = code
-        for _ in range(_MOST_STEPS):
-            further = self._step(code)
-            if further is None:
-                break
-            before, code = code, further
-        return before
+        return self._way(code)[-2:][0]
 
     def called(self, code: Code) -> str | None:
         """Return the full name of what a call calls, such as `streaming_assets.Field`, if it is not the plugin's."""
@@ -89,6 +78,13 @@ class Reader:
         if len(returns) != 1 or returns[0].value is None or any(isinstance(n, ast.Yield) for n in _own(function.node)):
             return None
         return Code(function.module, returns[0].value, function.node, function.arguments)
+
+    def _way(self, code: Code) -> list[Code]:
+        """Return a piece of code, and after it what it stands for, one step after the other."""
+        way = [code]
+        while len(way) <= _MOST_STEPS and (further := self._step(way[-1])) is not None:
+            way.append(further)
+        return way
 
     def _step(self, code: Code) -> Code | None:
         node = code.node

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from streaming_assets.contract import (
     Chart,
@@ -21,7 +20,7 @@ from streaming_assets.contract import (
     Topic,
 )
 from streaming_assets.errors import InvalidDefinition
-from streaming_assets.fitting import Fitter, Misfit
+from streaming_assets.fitting import Fitter, Misfit, lookup
 from streaming_assets.scaffold.code import escaped
 from streaming_assets.scaffold.columns import Column
 from streaming_assets.scaffold.proposal import Proposal
@@ -101,17 +100,9 @@ def misfits(source: NewSource) -> Counter[str]:
 def repetitions(source: NewSource) -> int:
     """Return how many of the sample's events would be dropped, as another one before has the same id."""
     path = source.definition.schema.event_id
-    ids = [_value(event, path) for event in source.proposal.events] if path is not None else []
+    ids = [lookup(event, path) for event in source.proposal.events] if path is not None else []
     told = [each for each in ids if each is not None]
     return len(told) - len(set(told))
-
-
-def _value(event: Mapping[str, Any], path: str) -> Any:
-    """Return the single value at a path; None if it is not there."""
-    value: Any = event
-    for name in path.split("."):
-        value = (value or {}).get(name)
-    return value
 
 
 def _no_producer(_options: Mapping[str, str]) -> Producer:

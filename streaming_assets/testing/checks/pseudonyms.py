@@ -10,7 +10,7 @@ from typing import Any
 
 from streaming_assets.contract import EventSchema
 from streaming_assets.errors import NotConforming
-from streaming_assets.fitting import Fit, Fitter
+from streaming_assets.fitting import Fit, Fitter, lookup
 from streaming_assets.testing.arrivals import Arrival
 from streaming_assets.testing.lake import HandmadeLake, Record
 from streaming_assets.testing.subject import Subject
@@ -106,9 +106,7 @@ class _Probe:
 
     def _values(self, event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for path in self._source.schema.pseudonymous:
-            value: Any = event
-            for name in path.split("."):
-                value = value.get(name) if isinstance(value, dict) else None
+            value = lookup(event, path)
             if isinstance(value, str) and value:
                 yield value, path
 
