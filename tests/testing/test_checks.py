@@ -53,6 +53,15 @@ COLUMNS = (
 )
 
 
+def nulls_of(given: pa.DataType, *, declared) -> SilverTable:
+    """Silver by a function that gives one column, `other`, another type than is declared."""
+
+    def function(events):
+        return events.select(["shop", "buyer"]).append_column("other", pa.nulls(events.num_rows).cast(given))
+
+    return by_function(function, *COLUMNS[:2], Field(name="other", type=declared, required=False))
+
+
 @pytest.mark.parametrize("check", TABLE_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("silver", [None, by_function(plain, *COLUMNS)], ids=["sql", "function"])
 def test_a_source_that_conforms_passes(subject_of, check, silver):
@@ -95,12 +104,7 @@ def test_a_function_may_give_types_that_the_declared_ones_hold(subject_of):
 )
 def test_types_without_a_loss_are_let_through(subject_of, column, given):
     """Types whose values the declared one has all of, also inside of lists and structs, are no fault."""
-    field = Field(name="other", type=column, required=False)
-
-    def function(events):
-        return events.select(["shop", "buyer"]).append_column("other", pa.nulls(events.num_rows).cast(given))
-
-    assert check_tables(subject_of(silver=by_function(function, *COLUMNS[:2], field))) is None
+    assert check_tables(subject_of(silver=nulls_of(given, declared=column))) is None
 
 
 @pytest.mark.parametrize(
@@ -116,13 +120,8 @@ def test_types_without_a_loss_are_let_through(subject_of, column, given):
 )
 def test_types_that_lose_values_are_refused(subject_of, column, given):
     """Types of which a cast would round or cut values are refused, also inside of lists and structs."""
-    field = Field(name="other", type=column, required=False)
-
-    def function(events):
-        return events.select(["shop", "buyer"]).append_column("other", pa.nulls(events.num_rows).cast(given))
-
     with pytest.raises(NotConforming, match="does not give the declared columns"):
-        check_tables(subject_of(silver=by_function(function, *COLUMNS[:2], field)))
+        check_tables(subject_of(silver=nulls_of(given, declared=column)))
 
 
 def test_a_function_gets_pseudonyms(subject_of):
