@@ -11,16 +11,15 @@ import contextvars
 import ctypes
 import logging
 import re
-import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import SimpleQueue
-from types import FrameType
 from typing import Any, TypeVar, cast
 
 from streaming_assets.isolation.exits import RUNNING, EndedProcess, forget_guard, guard_exits
+from streaming_assets.isolation.frames import innermost, of_thread
 
 TOLD_SECONDS = 10.0
 """A plugin that takes longer than this is named to whoever watches."""
@@ -168,12 +167,8 @@ class Apart:
 
     def _place(self, thread: threading.Thread) -> str:
         """Say at which line the thread is: the innermost one of the plugin, if there is one."""
-        frame = innermost = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - documented
-        while frame is not None:
-            if str(frame.f_globals.get("__name__")).partition(".")[0] == self._package:
-                return _told(frame)
-            frame = frame.f_back
-        return "a place that can't be told" if innermost is None else _told(innermost)
+        spot = innermost(of_thread(thread), self._package)
+        return "a place that can't be told" if spot is None else f"{spot[0].f_code.co_filename}, line {spot[1]}"
 
 
 def described(error: BaseException) -> str:
@@ -205,10 +200,6 @@ def _run(tasks: SimpleQueue[_Task | None]) -> None:
                 task.run()
     finally:
         RUNNING.discard(threading.get_ident())
-
-
-def _told(frame: FrameType) -> str:
-    return f"{frame.f_code.co_filename}, line {frame.f_lineno}"
 
 
 def _warn(text: str) -> None:

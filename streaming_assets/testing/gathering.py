@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,8 +10,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from streaming_assets.contract import Batch, Event, EventSource, Producer
+from streaming_assets.isolation.frames import innermost, of_error, of_thread
 from streaming_assets.testing.threads import AskingThread, threads_left
-from streaming_assets.testing.watching import Watch, innermost, place
+from streaming_assets.testing.watching import Watch, place
 from streaming_assets.validation.types import shown, type_faults
 
 MOST_EVENTS = 1_000
@@ -55,8 +55,7 @@ def gather(source: EventSource, options: Mapping[str, str]) -> Gathered:
     while thread.is_alive() and not asking.hangs():
         thread.join(0.05)
     if thread.is_alive():
-        frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - the one way to see where a thread is
-        where = place(innermost(frame, source.producer.__module__)) if frame else "an unknown place"
+        where = place(innermost(of_thread(thread), source.producer.__module__))
         asking.gathered.faults.append(
             f"{asking.doing} did not return within {_LONGEST_CALL_SECONDS:.0f} seconds: it is in {where}"
         )
@@ -143,7 +142,7 @@ class _Asking:
         try:
             yield
         except BaseException as error:  # noqa: BLE001 - a plugin may raise anything
-            where = place(innermost(None, self._source.producer.__module__, error.__traceback__))
+            where = place(innermost(of_error(error), self._source.producer.__module__))
             self._note([f"{what} raised {type(error).__name__}: {error}, in {where}"])
         finally:
             self._since = None

@@ -9,7 +9,8 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from typing import cast
 
-from streaming_assets.testing.watching import innermost, place
+from streaming_assets.isolation.frames import innermost, of_thread
+from streaming_assets.testing.watching import place
 
 _ENDING_SECONDS = 2.0
 
@@ -52,6 +53,5 @@ def threads_left(threads: Sequence[threading.Thread], module: str) -> Iterator[s
             continue
         thread.join(max(0.0, until - time.monotonic()))
         if thread.is_alive():
-            frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - the one way to see where a thread is
-            where = place(innermost(frame, module))
+            where = place(innermost(of_thread(thread), module))
             yield f"close() left the thread {thread.name!r} running, with which no program ends: it is in {where}"

@@ -13,8 +13,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType, TracebackType
+from traceback import walk_stack
+from types import FrameType
 from typing import Any, Self
+
+from streaming_assets.isolation.frames import Spot, innermost
 
 _LOCKS = frozenset({"lock", "RLock", "SimpleQueue"})
 _LOCK_SECONDS = 0.5
@@ -88,7 +91,7 @@ class Watch:
             self._add(getattr(function, "__qualname__", "a C function"), seconds, frame)
 
     def _add(self, what: str, seconds: float | None, frame: FrameType) -> None:
-        self.waits.append(Wait(what, seconds, place(innermost(frame, self._module))))
+        self.waits.append(Wait(what, seconds, place(innermost(list(walk_stack(frame)), self._module))))
 
 
 def _patience(function: Any, frame: FrameType) -> float:
@@ -108,29 +111,7 @@ def _of_a_pool(frame: FrameType | None) -> bool:
     return False
 
 
-def innermost(
-    frame: FrameType | None, module: str, traceback: TracebackType | None = None
-) -> tuple[FrameType, int] | None:
-    """Return the innermost frame of a package with its line, or the innermost of all if none is the package's.
-
-    Args:
-        frame: The frame that runs, whose callers are looked through.
-        module: A module of the package.
-        traceback: Where an exception came through; looked through instead of `frame` if given.
-    """
-    frames: list[tuple[FrameType, int]] = []
-    while traceback is not None:
-        frames.insert(0, (traceback.tb_frame, traceback.tb_lineno))
-        traceback = traceback.tb_next
-    while frame is not None:
-        frames.append((frame, frame.f_lineno))
-        frame = frame.f_back
-    package = module.partition(".")[0]
-    own = (each for each in frames if str(each[0].f_globals.get("__name__")).partition(".")[0] == package)
-    return next(own, frames[0] if frames else None)
-
-
-def place(found: tuple[FrameType, int] | None) -> str:
+def place(found: Spot | None) -> str:
     """Write where a frame is: file, line and function."""
     if found is None:
         return "an unknown place"
