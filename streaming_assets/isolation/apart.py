@@ -113,8 +113,11 @@ class Apart:
         self._tasks.put(task)
         try:
             self._wait(task, thread, limit, stop, tell or _warn)
-        except BaseException:
+        except (Hung, Stopped):
             self._leave_behind(thread)
+            raise
+        except BaseException:
+            self.end()  # it was interrupted: the process ends, and with it the thread, whatever that does
             raise
         if task.error is None:
             return cast(T, task.result)
