@@ -31,7 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "validation": {"contract", "errors", "windows", "sqlcheck"},
     "isolation": set(),
     "registry": {"contract", "errors", "hookspecs", "isolation", "settings", "validation"},
-    "plugincheck": {"contract", "errors", "hookspecs", "registry", "settings", "sqlcheck"},
+    "plugincheck": {"contract", "errors", "hookspecs", "isolation", "registry", "settings", "sqlcheck"},
     "fitting": {"contract", "errors"},
     "scaffold": {"contract", "errors", "fitting", "sqlcheck", "validation"},
     "pseudonyms": {"errors", "settings"},

@@ -175,14 +175,19 @@ class Apart:
 
 
 def described(error: BaseException) -> str:
-    """Return what a plugin raised, in one line: its kind and its text, which may itself raise."""
-    try:
-        text = str(error)
-    except BaseException:  # noqa: BLE001 - the exception is the plugin's own, and so is its text
-        text = "a text that can't be shown"
+    """Return what a plugin raised, in one line: its kind and its text."""
+    text = text_of(error)
     if isinstance(error, Escaped):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def text_of(error: BaseException) -> str:
+    """Return the text of what a plugin raised, which may itself raise."""
+    try:
+        return str(error)
+    except BaseException:  # noqa: BLE001 - the exception is the plugin's own, and so is its text
+        return "a text that can't be shown"
 
 
 def _computes(thread: threading.Thread) -> bool:

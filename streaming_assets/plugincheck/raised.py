@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from streaming_assets import contract
+from streaming_assets.isolation import text_of
 from streaming_assets.plugincheck.files import PluginFiles
 from streaming_assets.plugincheck.spots import Spot, characters, spot
 from streaming_assets.sqlcheck.problems import nearest
@@ -108,10 +109,7 @@ def _refused_entry_point(files: PluginFiles) -> Raised | None:
 
 
 def _text(error: BaseException) -> str:
-    try:
-        text = str(error)
-    except BaseException:  # noqa: BLE001 - the exception is the plugin's own, and so is its text
-        return "a text that can't be shown"
+    text = text_of(error)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 

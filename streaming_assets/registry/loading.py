@@ -9,6 +9,7 @@ from types import MappingProxyType
 from streaming_assets import hookspecs
 from streaming_assets.contract import EventSource
 from streaming_assets.errors import Fault, InvalidDefinition, StreamingAssetsError
+from streaming_assets.registry.clashes import is_same_topic, shared_options
 from streaming_assets.registry.plugin import LeftOut, PluginLoader
 from streaming_assets.registry.sources import BrokenPlugin, Moment, Registry
 from streaming_assets.settings import LOAD_SECONDS, Settings, is_disabled
@@ -109,13 +110,10 @@ class _Loading:
         if source.name in self._sources:
             yield Fault("name", f"{source.name!r}, which {self._plugin(source.name)} has", "a name of its own")
         for other in self._sources.values():
-            short, long = sorted((other.name, source.name), key=len)
-            if long.startswith(f"{short}_"):
+            if variables := shared_options(other.name, source.name):
                 found = f"{source.name!r} beside {other.name!r}, the source of {self._plugin(other.name)}"
-                variables = f"STREAMING_ASSETS_{long.upper()}_*"
                 yield Fault("name", found, f"a name of its own: {variables} would be options of both sources")
-            # To Kafka, names that differ in '.' and '_' only are one: its metrics can't tell them apart.
-            if other.topic.name.replace(".", "_") == source.topic.name.replace(".", "_"):
+            if is_same_topic(other.topic.name, source.topic.name):
                 first = self._plugin(other.name)
                 found = f"{source.topic.name!r}, which is {other.topic.name!r}, the topic of {first}"
                 yield Fault("topic.name", found, "a topic of its own")

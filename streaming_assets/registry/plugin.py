@@ -13,7 +13,7 @@ import pluggy
 from streaming_assets import hookspecs
 from streaming_assets.contract import EventSource
 from streaming_assets.errors import InvalidDefinition, PluginError, StreamingAssetsError
-from streaming_assets.isolation import Apart, Escaped, Hung, kept_state
+from streaming_assets.isolation import Apart, Escaped, Hung, described, kept_state
 from streaming_assets.registry.sources import Moment
 from streaming_assets.validation import validate
 
@@ -147,13 +147,10 @@ def _raised(name: str, moment: Moment, error: BaseException) -> PluginError:
 
 
 def _described(error: BaseException) -> str:
-    try:
-        text = str(error)
-    except BaseException:  # noqa: BLE001 - the exception is the plugin's own, and so is its text
-        text = "a text that can't be shown"
+    """Return what it raised, and the file and line it came from."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {text}{place}" if text else f"{type(error).__name__}{place}"
+    return f"{described(error)}{place}"
 
 
 def _kind(result: object) -> str:

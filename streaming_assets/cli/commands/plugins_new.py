@@ -17,7 +17,7 @@ from streaming_assets.cli.excerpts import printable
 from streaming_assets.cli.interrupts import check_interrupt
 from streaming_assets.cli.proposals import print_misfits, print_proposal
 from streaming_assets.errors import InvalidDefinition, SampleError
-from streaming_assets.registry import Registry, load_installed
+from streaming_assets.registry import Registry, is_same_topic, load_installed, shared_options
 from streaming_assets.scaffold.definition import NewSource, define, distribution_of
 from streaming_assets.scaffold.proposal import Choices, Proposal, propose
 from streaming_assets.scaffold.sample import JsonRecord, read_sample
@@ -92,18 +92,17 @@ def _defined(name: str, topic: str, proposal: Proposal) -> NewSource:
 def _clashes_of_name(name: str, registry: Registry) -> Iterator[str]:
     """Say which plugins could not be loaded beside a source of a name."""
     for other in sorted({*registry.sources, *(plugin.name for plugin in registry.broken)}):
-        short, long = sorted((name, other), key=len)
         if other == name:
             yield f"a source {name} is installed: of two one is left out; choose another name, or uninstall that one"
-        elif long.startswith(f"{short}_"):
-            both = f"STREAMING_ASSETS_{long.upper()}_* would be options of both"
+        elif variables := shared_options(name, other):
+            both = f"{variables} would be options of both"
             yield f"the source {other} is installed, and {both}: one of them is left out; choose another name"
 
 
 def _clashes_of_topic(name: str, topic: str, registry: Registry) -> Iterator[str]:
-    """Say which sources have a topic; to Kafka's metrics `.` and `_` are one."""
+    """Say which sources have a topic."""
     for other in registry.sources.values():
-        if other.name != name and other.topic.name.replace(".", "_") == topic.replace(".", "_"):
+        if other.name != name and is_same_topic(other.topic.name, topic):
             of = f"the topic of the source {other.name}"
             yield f"{topic} is {of}: of two sources with one topic one is left out; choose another by --topic"
 
