@@ -147,6 +147,7 @@ def test_sigkill_at_any_stage_loses_and_repeats_nothing(broker, command_line):
     check_tables(command_line, 800)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("broker")  # skips where there is no Java
 def test_data_of_the_embedded_broker_outlives_it(offline, tmp_path):
     """What was produced before the broker stopped is refreshed after it was started again."""

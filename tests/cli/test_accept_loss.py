@@ -37,6 +37,7 @@ def delete_everything(broker, topic):
         deleted.result(30)
 
 
+@pytest.mark.long
 def test_the_command_that_an_error_names_goes_on(broker, command_line, topic):
     """A refused refresh names the command, which goes on, says what is lost, and tells it to programs, too."""
     command_line.ok("refresh", "github_events")

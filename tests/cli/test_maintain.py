@@ -34,6 +34,7 @@ def files(line, table):
     return len(DeltaTable(str(line.lake / SOURCE / table)).file_uris())
 
 
+@pytest.mark.long
 def test_maintain_merges_files_and_says_so(filled):
     """A person sees the files before and after; everything holds, and the next refresh finds nothing new."""
     before = filled.rows(f"{SOURCE}/silver")
@@ -68,6 +69,7 @@ def test_a_killed_maintenance_is_told(filled):
     assert filled.json("verify", SOURCE)["passed"] is True
 
 
+@pytest.mark.long
 def test_a_table_that_others_changed_is_told_and_left_alone(filled):
     """It costs no other table its maintenance, and the exit code and the document tell of it, as does the error."""
     DeltaTable(str(filled.lake / SOURCE / "bronze")).delete('"offset" = 1')

@@ -98,6 +98,7 @@ def test_an_empty_quarantine_is_no_fault(offline):
     assert (as_json["records"], as_json["silver"], as_json["quarantined"], as_json["gold"]) == (0, 0, 0, {})
 
 
+@pytest.mark.long
 def test_a_replay_that_was_killed_is_finished_by_the_next(mended):
     """A replay killed after Silver's commit is finished by the next one, which finds nothing there twice."""
     killed = mended.run("replay-quarantine", "shop", STREAMING_ASSETS_FAULT="replay.silver=kill")

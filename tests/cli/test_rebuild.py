@@ -97,6 +97,7 @@ def told(done):
     return " ".join(done.stderr.replace("│", " ").split())
 
 
+@pytest.mark.long
 def test_other_words_outdate_nothing(shop):
     """A plugin with another description is told of nowhere, and a refresh has nothing to do."""
     change(shop, ("The orders.", "All orders."), ("SELECT shop FROM events", "select  shop from events -- each"))
@@ -105,6 +106,7 @@ def test_other_words_outdate_nothing(shop):
     assert shop.json("refresh", "orders")[0]["commits"] == 0
 
 
+@pytest.mark.long
 def test_a_changed_query_is_told_until_the_rebuild(shop):
     """`tables` and `refresh` tell of outdated tables and the command to run; after it nothing is told any more."""
     change(shop, LOUD)
@@ -137,6 +139,7 @@ def test_other_columns_stop_the_refresh_until_the_rebuild(shop):
     assert shop.json("verify", "orders")["passed"] is True
 
 
+@pytest.mark.long
 def test_a_refresh_waits_for_a_rebuild(shop):
     """While a source is rebuilt another refresh waits for it, and ends with an error once it has waited enough."""
     change(shop, LOUD)
@@ -151,6 +154,7 @@ def test_a_refresh_waits_for_a_rebuild(shop):
     assert shops(shop) == {"north!": 6, "South!": 3}
 
 
+@pytest.mark.long
 def test_gold_follows_its_definition_and_can_be_rebuilt(shop):
     """A Gold table with another query is told as outdated, and is computed again by the next refresh or a rebuild."""
     change(shop, ("count(*) AS orders", "2 * count(*) AS orders"))

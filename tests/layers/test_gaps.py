@@ -82,6 +82,7 @@ def test_without_a_broker_a_gap_is_unknown(flow, kafka):
     assert found.notes == ("1 unknown, as no broker is running (`streaming-assets broker` starts one): partition 0: 2",)
 
 
+@pytest.mark.long
 def test_a_broker_that_does_not_answer_leaves_gaps_unknown(flow, kafka):
     """A broker that can't be reached is asked for gaps only, and then the reason is told."""
     kafka.produce({"value": b"%d" % number} for number in range(5))

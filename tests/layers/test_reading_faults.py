@@ -31,6 +31,7 @@ def next_offset(flow):
     return read_position(flow.bronze()).next_offsets[0]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", ["start", "middle", "end", "everywhere"])
 def test_aborted_transactions_are_passed(flow, kafka, place):
     """Wherever aborted transactions lie, Bronze has the committed records alone, and the position is past the rest."""
@@ -75,6 +76,7 @@ def test_offsets_that_start_at_a_million(flow, kafka):
     assert sorted(row["offset"] for row in flow.rows("bronze")) == list(range(1_000_000, 1_000_010))
 
 
+@pytest.mark.long
 def test_compacted_topic_has_legal_gaps(flow_factory, kafka_of):
     """What compaction removed is passed, at the start, inside and at the end of what is read, without an error."""
     flow = flow_factory("github_events", batch_records=50)

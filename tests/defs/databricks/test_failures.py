@@ -16,6 +16,7 @@ from streaming_assets.lake.opening import open_or_create
 from streaming_assets.lake.schemas import BRONZE
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.filterwarnings("ignore::dagster.PreviewWarning"),  # raised by the Pipes library itself
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]

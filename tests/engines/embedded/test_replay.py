@@ -491,6 +491,7 @@ def waiting(tmp_path_factory):
     return home
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("fault", "then_run"), KILLS)
 def test_a_replay_killed_at_any_moment_is_made_good(waiting, tmp_path, make_lab, fault, then_run):
     """After a kill nothing is lost or there twice; a refresh leaves every table right, and a replay finishes."""
@@ -513,6 +514,7 @@ def test_a_replay_killed_at_any_moment_is_made_good(waiting, tmp_path, make_lab,
     ]
 
 
+@pytest.mark.long
 def test_replays_killed_again_and_again_end(waiting, tmp_path, make_lab):
     """Replays that are killed one after the other, each a little later, come to the same end as one that is not."""
     home = tmp_path / "home"
@@ -538,6 +540,7 @@ BATCHES = st.lists(st.lists(EVENTS, max_size=6), min_size=1, max_size=4)
 OFFSETS = st.integers(0, 5)
 
 
+@pytest.mark.long
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(BATCHES, BATCHES, OFFSETS, st.lists(st.integers(0, 4), max_size=2))
 def test_any_replays_of_any_records_come_to_the_same(tmp_path_factory, before, meanwhile, since, selections):
