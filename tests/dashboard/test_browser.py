@@ -11,26 +11,13 @@ import time
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from tests.support.browser import PATIENCE, opened_page
+
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
-PATIENCE = 60_000
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
-]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
@@ -55,12 +42,8 @@ def server(home, monkeypatch):
 @pytest.fixture
 def page():
     """An empty page of a browser far from UTC."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        opened = browser.new_page(viewport={"width": 1440, "height": 2400}, timezone_id="America/New_York")
-        opened.set_default_timeout(PATIENCE)
-        yield opened
-        browser.close()
+    with opened_page(timezone_id="America/New_York") as page:
+        yield page
 
 
 def wait_until_up(port: int, process: subprocess.Popen, log: Path) -> None:

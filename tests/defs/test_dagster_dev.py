@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,7 +13,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +23,12 @@ from streaming_assets.defs.instance import prepare_instance
 from streaming_assets.kafka.publisher import Publisher
 from streaming_assets.kafka.topics import ensure_topic, topic_state
 from streaming_assets.settings import load_settings
+from tests.support.browser import opened_page
+from tests.support.webserver import Webserver
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(400)]
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = "/usr/bin/chromium"
-CHROMIUM_OPTIONS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 PATIENCE_SECONDS = 150
 
 EVENT = b'{"timestamp":"2024-05-01T12:00:00Z","event":"join","user_id":"ada","video_id":"v"}'
@@ -65,18 +59,8 @@ query ($run: ID!) { runOrError(runId: $run) { ... on Run {
 """
 
 
-@dataclass
-class Webserver:
+class DagsterDev(Webserver):
     """A running `dagster dev`."""
-
-    url: str
-
-    def ask(self, query: str, **variables: object) -> dict[str, Any]:
-        """Ask by GraphQL; return the data."""
-        body = json.dumps({"query": query, "variables": variables}).encode()
-        request = urllib.request.Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})  # noqa: S310 - 127.0.0.1
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - likewise
-            return json.load(answer)["data"]
 
     def runs(self, job: str) -> dict[str, str]:
         """Status of each run of a job, by run id."""
@@ -127,7 +111,7 @@ def produce(broker, registry) -> Callable[..., int]:
 
 
 @pytest.fixture(scope="module")
-def webserver(broker, delete_topics, tmp_path_factory) -> Iterator[Webserver]:
+def webserver(broker, delete_topics, tmp_path_factory) -> Iterator[DagsterDev]:
     """`dagster dev` over a fresh home, without any topic of a source."""
     delete_topics()
     home = tmp_path_factory.mktemp("dev")
@@ -144,7 +128,7 @@ def webserver(broker, delete_topics, tmp_path_factory) -> Iterator[Webserver]:
         environment.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         prepare_instance(load_settings())
         with dagster_dev(port, home / "dev.log"):
-            webserver = Webserver(f"http://127.0.0.1:{port}")
+            webserver = DagsterDev(f"http://127.0.0.1:{port}")
             until(lambda: webserver.ask(LOADED)["repositoriesOrError"].get("nodes"))
             yield webserver
 
@@ -201,7 +185,7 @@ def register_event_source():
 
 
 @pytest.fixture
-def names(broker, topic_factory, tmp_path, monkeypatch) -> Iterator[tuple[Webserver, Path]]:
+def names(broker, topic_factory, tmp_path, monkeypatch) -> Iterator[tuple[DagsterDev, Path]]:
     """`dagster dev` with one source, which has two Gold tables, and the module of its plugin."""
     topic = topic_factory(partitions=1)
     with Publisher(broker, topic) as publisher:
@@ -221,12 +205,12 @@ def names(broker, topic_factory, tmp_path, monkeypatch) -> Iterator[tuple[Webser
     monkeypatch.setenv("DAGSTER_HOME", "")
     prepare_instance(load_settings())
     with dagster_dev(port, tmp_path / "dev.log"):
-        webserver = Webserver(f"http://127.0.0.1:{port}")
+        webserver = DagsterDev(f"http://127.0.0.1:{port}")
         until(lambda: webserver.ask(LOADED)["repositoriesOrError"].get("nodes"))
         yield webserver, module
 
 
-def stale(webserver: Webserver) -> dict[str, object]:
+def stale(webserver: DagsterDev) -> dict[str, object]:
     """What the asset graph shows of each table: how it stands, and why."""
     return {
         "/".join(node["assetKey"]["path"][1:]): (
@@ -297,19 +281,12 @@ def test_a_killed_run_is_made_good_without_anybody(webserver, produce):
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(shutil.which(CHROMIUM) is None, reason=f"there is no {CHROMIUM}")
 def test_materialize_all_by_hand(webserver):
     """A click on "Materialize all" fills every table of every source in one run, and runs all checks."""
-    # Imported here: without a browser the test is skipped, and nobody has to install it.
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*CHROMIUM_OPTIONS])
-        page = browser.new_page()
+    with opened_page() as page:
         page.goto(f"{webserver.url}/asset-groups")
-        page.get_by_role("button", name=re.compile("Materialize all")).click(timeout=60_000)
+        page.get_by_role("button", name=re.compile("Materialize all")).click()
         run_id = next(iter(until(lambda: webserver.runs("__ASSET_JOB"))))
-        browser.close()
     assert webserver.end_of("__ASSET_JOB", run_id) == "SUCCESS"
     run = webserver.ask(DONE, run=run_id)["runOrError"]
     filled = {"/".join(each["assetKey"]["path"]) for each in run["assetMaterializations"]}

@@ -16,9 +16,9 @@ from streaming_assets.errors import BrokerError
 from streaming_assets.kafka.java import find_java
 from streaming_assets.settings import PREFIX
 from tests.support import pages
+from tests.support.browser import CHROMIUM, PATIENCE, opened_page
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = Path("/usr/bin/chromium")
 CHART = "Sales by shop, in cents"
 
 
@@ -109,13 +109,10 @@ def look_at(reader, commands):
 def expect_chart(address):
     """See the chart on the page."""
     api = pytest.importorskip("playwright.sync_api")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page()
+    with opened_page() as page:
         page.goto(address)
-        api.expect(page.get_by_text(CHART)).to_be_visible(timeout=60_000)
-        api.expect(page.locator("[data-testid=stVegaLiteChart]")).to_have_count(1, timeout=60_000)
-        browser.close()
+        api.expect(page.get_by_text(CHART)).to_be_visible(timeout=PATIENCE)
+        api.expect(page.locator("[data-testid=stVegaLiteChart]")).to_have_count(1, timeout=PATIENCE)
 
 
 @pytest.mark.long

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
 import tomllib
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +13,10 @@ from typing import Any
 
 import pytest
 
+from tests.support.browser import opened_page
+from tests.support.webserver import Webserver
+
 ROOT = Path(__file__).parents[2]
-CHROMIUM = Path("/usr/bin/chromium")
-CHROMIUM_OPTIONS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 OF_THE_CHECKOUT = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT")
 
 
@@ -80,30 +76,8 @@ def installed(wheels, new_command_line, tmp_path_factory) -> Callable[..., Any]:
 @pytest.fixture
 def page() -> Iterator[Any]:
     """An empty page of a browser."""
-    if not CHROMIUM.exists():
-        pytest.skip(f"no browser at {CHROMIUM}")
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - nobody without a browser needs it
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*CHROMIUM_OPTIONS])
-        opened = browser.new_page(viewport={"width": 1440, "height": 2400})
-        opened.set_default_timeout(60_000)
-        yield opened
-        browser.close()
-
-
-@dataclass
-class Webserver:
-    """Dagster's webserver."""
-
-    url: str
-
-    def ask(self, query: str, **variables: object) -> dict[str, Any]:
-        """Ask by GraphQL; return the data."""
-        body = json.dumps({"query": query, "variables": variables}).encode()
-        request = urllib.request.Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})  # noqa: S310 - 127.0.0.1
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - likewise
-            return json.load(answer)["data"]
+    with opened_page() as page:
+        yield page
 
 
 @pytest.fixture(scope="session")
