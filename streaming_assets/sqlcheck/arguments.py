@@ -48,10 +48,8 @@ _TRUNCATIONS = frozenset({"YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MI
 # sqlglot keeps it as strftime directives, with a mark where Spark pads to two digits.
 _DATE_DIRECTIVE = re.compile(r"%-?[YymdHIMSfpabAB](?:strict)?")
 
-TEXT_GUARD = (
-    "try_cast of text that a pattern has passed, for instance "
-    "try_cast(regexp_extract(x, '^-?[0-9]{1,18}$', 0) AS BIGINT): the engines read other text differently"
-)
+_WHOLE = "try_cast(regexp_extract(x, '^-?[0-9]{1,18}$', 0) AS BIGINT)"
+_FRACTION = "try_cast(regexp_extract(x, '^-?[0-9]{1,15}([.][0-9]{1,9})?$', 0) AS DOUBLE)"
 ROUNDED = "floor, ceil or round first: Spark cuts a fraction off, DuckDB rounds"
 
 
@@ -79,7 +77,7 @@ def cast_problem(value: exp.Expr, target: exp.DataType, proven: Proof = unproven
         return None
     if source.this in _TEXTS and (target.this in _NUMBERS or target.this in _TIMES):
         known = isinstance(value, exp.Literal) or passed_pattern(value) or proven(value)
-        return None if known else TEXT_GUARD
+        return None if known else _text_guard(target)
     if target.this in _TEXTS:
         return _text_problem(source)
     if target.this in _INTEGERS and source.this in _NUMBERS - _INTEGERS:
@@ -87,6 +85,15 @@ def cast_problem(value: exp.Expr, target: exp.DataType, proven: Proof = unproven
     if target.this in _NUMBERS and source.this in _TIMES:
         return "unix_micros(t): DuckDB makes a null of a time cast to a number"
     return None
+
+
+def _text_guard(target: exp.DataType) -> str:
+    """Say how text becomes a value of another type that is the same everywhere."""
+    passed, why = "try_cast of text that a pattern has passed", "the engines read other text differently"
+    if target.this in _TIMES:
+        kind = "DATE" if target.this is exp.DataType.Type.DATE else "TIMESTAMP"
+        return f"a field declared as ScalarType.{kind} in the event's schema, or {passed}: {why}"
+    return f"{passed}, for instance {_WHOLE if target.this in _INTEGERS else _FRACTION}: {why}"
 
 
 def _text_problem(source: exp.DataType) -> str | None:
@@ -129,7 +136,8 @@ def _is_number(node: exp.Expr) -> bool:
 def _mixed(node: exp.Binary) -> str | None:
     left, right = node.this, node.expression
     if (_is_text(left) and _is_number(right)) or (_is_number(left) and _is_text(right)):
-        return f"values of one type on both sides; from text by {TEXT_GUARD}"
+        number = (right if _is_text(left) else left).type
+        return f"values of one type on both sides; from text by {_text_guard(number)}" if number is not None else None
     return None
 
 

@@ -23,7 +23,7 @@ def result_problems(tree: exp.Select, columns: Sequence[Field]) -> Iterator[Prob
     for name in dict.fromkeys(given):
         if name not in declared:
             missing = [known for known in declared if known not in given]
-            hint = one_of(name, missing) if missing else "no further column"
+            hint = one_of(name, missing) if missing else "a Field of that name among the columns, or no further column"
             yield Problem(f"the result column {name!r}, which is not declared", hint, _span(tree, name))
     for name, column in declared.items():
         if name not in given:

@@ -8,7 +8,10 @@ from streaming_assets.contract import Array
 from tests.support.queries import TEXT, gold, value
 
 REFUSED = {
-    "try_cast(payload AS BIGINT)": "that a pattern has passed",
+    "try_cast(payload AS BIGINT)": "'^-?[0-9]{1,18}$', 0) AS BIGINT)",
+    "try_cast(payload AS DOUBLE)": "([.][0-9]{1,9})?$', 0) AS DOUBLE)",
+    "try_cast(payload AS TIMESTAMP)": "declared as ScalarType.TIMESTAMP",
+    "try_cast(payload AS DATE)": "declared as ScalarType.DATE",
     "CASE WHEN kind RLIKE '^[0-9]+$' THEN try_cast(payload AS BIGINT) END": "that a pattern has passed",
     "cast(regexp_extract(payload, '^[0-9]+$', 0) AS BIGINT)": "try_cast",
     "cast(amount AS BIGINT)": "floor, ceil or round",
@@ -18,7 +21,8 @@ REFUSED = {
     "n / amount": "nullif",
     "n % 0": "nullif",
     "n DIV n": "nullif",
-    "payload > 3": "one type",
+    "payload > 3": "0) AS BIGINT)",
+    "1.5 < payload": "0) AS DOUBLE)",
     "payload + 1": "one type",
     "coalesce(n, kind)": "one type",
     "kind IN (1, 2)": "one type",

@@ -15,6 +15,8 @@ def test_result_columns_are_the_declared_ones() -> None:
     assert any("'a', which is not declared" in fault for fault in faults)
     assert any("no result column 'b'" in fault for fault in faults)
     assert any("'kind' 2 times" in fault for fault in faults)
+    (further,) = gold("SELECT n, kind FROM silver", {"kind": TEXT})
+    assert "a Field of that name among the columns" in further
     assert gold("SELECT n, kind FROM silver", {"kind": TEXT, "n": LONG}) == []
 
 
