@@ -11,6 +11,9 @@ from streaming_assets.layers.batches import Batches
 from streaming_assets.layers.gaps import Settled, format_gaps, format_ranges, total
 from streaming_assets.layers.torn_rebuild import TornRebuild
 
+NAME_THE_KEYS = "name all columns of GROUP BY as `keys`, or group by the keys alone"
+"""What to do where the keys of a Gold table do not identify its rows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -168,9 +171,12 @@ def gold_equals_recompute(table: GoldTable, audit: GoldAudit) -> Finding:
     }
     found = f"{audit.rows:,} rows, {audit.missing:,} missing, {audit.unexpected:,} unexpected"
     if audit.repeated_keys:
-        found += f", {audit.repeated_keys:,} keys more than once"
-    passed = audit.missing == audit.unexpected == audit.repeated_keys == 0
-    return Finding("equals_recompute", f"gold.{table.name}", passed, found, audit.examples, numbers=numbers)
+        found += f", {audit.repeated_keys:,} {'key' if audit.repeated_keys == 1 else 'keys'} more than once"
+    equal = audit.missing == audit.unexpected == 0
+    # Rows that are as the query gives them can only be told apart by other keys.
+    notes = (NAME_THE_KEYS,) if equal and audit.repeated_keys else ()
+    passed = equal and audit.repeated_keys == 0
+    return Finding("equals_recompute", f"gold.{table.name}", passed, found, audit.examples, notes, numbers)
 
 
 def torn(check: str, table: str, rebuild: TornRebuild) -> Finding:

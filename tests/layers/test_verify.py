@@ -9,7 +9,7 @@ import pytest
 
 from streaming_assets.contract import Field, GoldTable, ScalarType, SilverTable
 from streaming_assets.engines.audits import CountAudit, GoldAudit
-from streaming_assets.layers.findings import Finding, event_id_unique, gold_equals_recompute, reconciled
+from streaming_assets.layers.findings import NAME_THE_KEYS, Finding, event_id_unique, gold_equals_recompute, reconciled
 from streaming_assets.layers.scope import Choice
 from streaming_assets.layers.verify import verify
 
@@ -284,11 +284,12 @@ def test_ids_are_there_once(events, ids, passed):
 @pytest.mark.parametrize(
     ("counts", "passed", "more"),
     [({}, True, ""), ({"missing": 1}, False, ""), ({"unexpected": 1}, False, ""),
-     ({"repeated_keys": 2}, False, ", 2 keys more than once")],
+     ({"repeated_keys": 1}, False, ", 1 key more than once"), ({"repeated_keys": 2}, False, ", 2 keys more than once")],
 )  # fmt: skip
 def test_gold_rows_are_all_there_and_no_others(counts, passed, more):
     """One row that is missing, one too many, or a key that is there twice, is wrong."""
     numbers = {"rows": 1_000, "missing": 0, "unexpected": 0, "repeated_keys": 0, **counts}
     found = f"1,000 rows, {numbers['missing']} missing, {numbers['unexpected']} unexpected{more}"
-    expected = Finding("equals_recompute", "gold.totals", passed, found, numbers=numbers)
+    notes = (NAME_THE_KEYS,) if more else ()
+    expected = Finding("equals_recompute", "gold.totals", passed, found, notes=notes, numbers=numbers)
     assert expected == gold_equals_recompute(TOTALS, GoldAudit(table="totals", **numbers))

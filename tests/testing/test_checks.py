@@ -13,6 +13,7 @@ import pytest
 
 from streaming_assets.contract import Array, Chart, Event, Field, GoldTable, Rule, ScalarType, SilverTable, Struct
 from streaming_assets.errors import NotConforming, PluginError
+from streaming_assets.layers.findings import NAME_THE_KEYS
 from streaming_assets.testing.checks.bad_records import check_bad_records
 from streaming_assets.testing.checks.charts import check_charts
 from streaming_assets.testing.checks.engines import check_spark
@@ -287,8 +288,16 @@ def test_gold_that_can_t_be_computed_of_nothing_is_refused(subject_of, shop):
 
 def test_keys_that_do_not_identify_are_refused(subject_of, shop):
     """Keys that leave a column of GROUP BY out are refused, with the key that several rows have."""
-    with pytest.raises(NotConforming, match="3 rows with window_start="):
+    with pytest.raises(NotConforming, match=r"3 rows with window_start=[0-9]{4}-"):
         check_keys(subject_of(gold=(replace(shop.table, keys=("window_start",)),)))
+
+
+@pytest.mark.parametrize("check", [check_bad_records, check_recompute])
+def test_other_checks_tell_of_keys_what_helps(subject_of, shop, check):
+    """Where keys that do not identify are all that is wrong, whichever test finds it says to name others."""
+    with pytest.raises(NotConforming) as caught:
+        check(subject_of(gold=(replace(shop.table, keys=("window_start",)),)))
+    assert caught.value.remedy == NAME_THE_KEYS
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from streaming_assets.errors import NotConforming, StreamingAssetsError
 from streaming_assets.testing.arrivals import in_order
+from streaming_assets.testing.checks.keys import remedy_of
 from streaming_assets.testing.checks.tables import refuse_failures
 from streaming_assets.testing.comparing import differences
 from streaming_assets.testing.lake import Record
@@ -13,6 +14,7 @@ from streaming_assets.testing.malformed import NO_EVENTS, changed
 from streaming_assets.testing.subject import Subject
 
 _CHANGED_EVENTS = 5
+_TAKE_ALL = "let transform and queries take what the schema allows, and no row at all"
 
 
 def check_bad_records(subject: Subject) -> None:
@@ -32,7 +34,8 @@ def check_bad_records(subject: Subject) -> None:
     _refuse(subject, differences(subject.tables.silver(), first, ("event_id", "event_time")))
     # An event that is changed in its time alone is another one, of the same id: the test made it so, not the source.
     breaches = [each for each in lake.breaches() if each.check != "event_id_unique"]
-    _refuse(subject, [f"{each.check} of {each.table}: {each.found}" for each in breaches])
+    told = [f"{each.check} of {each.table}: {each.found}" for each in breaches]
+    _refuse(subject, told, remedy_of(breaches, _TAKE_ALL))
 
 
 def _without_events(subject: Subject) -> None:
@@ -58,12 +61,12 @@ def _records(values: Iterable[bytes | None], *, after: int) -> list[Record]:
     return [Record(value=value, partition=after + number) for number, value in enumerate(values)]
 
 
-def _refuse(subject: Subject, found: list[str]) -> None:
+def _refuse(subject: Subject, found: list[str], remedy: str = _TAKE_ALL) -> None:
     if found:
         raise NotConforming(
             f"Records that do not fit cost {subject.source.name} more than themselves.",
             found="\n".join(f"- {each}" for each in found),
             expected="each in quarantine with its reason, and all others as without it",
             meaning="one bad record would stop a table, or change it",
-            remedy="let transform and queries take what the schema allows, and no row at all",
+            remedy=remedy,
         )

@@ -14,7 +14,9 @@ from streaming_assets.faults import VARIABLE
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.kafka.publisher import Publisher
 from streaming_assets.kafka.topics import ensure_topic
+from streaming_assets.layers.findings import Finding
 from streaming_assets.layers.verify import verify
+from streaming_assets.testing.checks.keys import remedy_of
 from streaming_assets.testing.subject import Subject
 from streaming_assets.testing.surroundings import isolated_environment, isolated_settings, lasting
 
@@ -46,10 +48,14 @@ def check_kills(subject: Subject, connection: Connection) -> None:
     if breaches:
         raise NotConforming(
             f"After {len(_KILLS)} kills, tables of {source.name} are wrong.",
-            found="\n".join(f"- {breach}" for breach in breaches),
+            found="\n".join(
+                f"- {each.check} of {each.table}: {'; '.join([each.found, *each.examples[:2]])}" for each in breaches
+            ),
             expected="the same rows as without a kill",
             meaning="a restart would cost data",
-            remedy="let the Silver transform depend on its event alone: it may see each more than once",
+            remedy=remedy_of(
+                breaches, "let the Silver transform depend on its event alone: it may see each more than once"
+            ),
         )
 
 
@@ -82,11 +88,11 @@ def _refresh(subject: Subject, folder: Path, connection: Connection, **variables
         )
 
 
-def _breaches(subject: Subject, folder: Path, connection: Connection) -> Iterator[str]:
+def _breaches(subject: Subject, folder: Path, connection: Connection) -> Iterator[Finding]:
     engine = make_engine(isolated_settings(folder, pseudonym_key=None), connection)
     try:
         for finding in verify(subject.source, engine, connection):
             if not finding.passed:
-                yield f"{finding.check} of {finding.table}: {'; '.join([finding.found, *finding.examples[:2]])}"
+                yield finding
     finally:
         engine.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from streaming_assets.errors import NotConforming
 from streaming_assets.layers.outdated import outdated_tables
+from streaming_assets.testing.checks.keys import remedy_of
 from streaming_assets.testing.subject import Subject
 
 
@@ -14,9 +15,8 @@ def check_recompute(subject: Subject) -> None:
         NotConforming: A row is lost or twice, or differs from what the plugin makes of the table before it.
     """
     tables = subject.scrambled_tables
-    told = [
-        f"- {each.check} of {each.table}: {'; '.join([each.found, *each.examples[:2]])}" for each in tables.breaches()
-    ]
+    breaches = tables.breaches()
+    told = [f"- {each.check} of {each.table}: {'; '.join([each.found, *each.examples[:2]])}" for each in breaches]
     outdated = outdated_tables(subject.source, tables.settings.lake_path)
     told += [f"- {table.name} was made by another definition than there is now, a moment later" for table in outdated]
     if told:
@@ -25,5 +25,8 @@ def check_recompute(subject: Subject) -> None:
             found="\n".join(told),
             expected="the same rows, whether computed bit by bit or at once, and at each time",
             meaning="`streaming-assets verify` would fail",
-            remedy="let each row depend on its event, window or key alone: on no clock, chance or state",
+            remedy=remedy_of(
+                [] if outdated else breaches,
+                "let each row depend on its event, window or key alone: on no clock, chance or state",
+            ),
         )
