@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -132,8 +133,18 @@ def _unknown(target: str, checked: Sequence[Checked]) -> UnknownSource:
     names = sorted({name for each in checked for name in (each.name, each.source) if name is not None})
     near = nearest(target, names)
     hint = f"did you mean {near}? " if near else ""
+    command = f"streaming-assets plugins check ./{_folder_of(target) or 'shop'}"
     return UnknownSource(
         f"There is neither a plugin nor a file or folder {target!r}.",
         expected=f"one of: {', '.join(names)}" if names else "a path, as no plugin is installed",
-        remedy=f"{hint}A plugin that is not installed is checked by its path: `streaming-assets plugins check ./shop`",
+        remedy=f"{hint}A plugin that is not installed is checked by its path: `{command}`",
     )
+
+
+def _folder_of(target: str) -> str | None:
+    """Return the name of a project's folder here that is named after a source, as `plugins new` names it."""
+    name = f"streaming-assets-{target.replace('_', '-')}"
+    with suppress(OSError):  # a name too long for any file, a folder that can't be read
+        if target.isidentifier() and Path(name).is_dir():
+            return name
+    return None

@@ -73,4 +73,5 @@ class Registry:
         left_out = ", ".join(dict.fromkeys(plugin.name for plugin in self.broken))
         hints = [f"did you mean {near[0]!r}?"] if near else []
         hints += [f"these plugins were left out: {left_out}"] if left_out else []
+        hints += [] if hints else ["one that is new has to be installed, such as by `pip install -e FOLDER`"]
         return "; ".join([*hints, "`streaming-assets plugins list` shows all plugins"])

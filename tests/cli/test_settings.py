@@ -57,10 +57,12 @@ def test_dot_env_is_read_and_the_environment_wins(offline):
 
 @pytest.mark.parametrize("command", ["produce", "refresh", "tables", "verify"])
 def test_unknown_source_is_told_with_the_nearest(offline, command):
-    """A misspelt source is an error that suggests the right one; no broker is started for it."""
+    """An unknown source is an error that suggests the nearest, or an installation; no broker is started for it."""
     told = offline.fails(command, "githb_events")
     assert told.startswith("UnknownSource There is no source 'githb_events'.")
     assert "did you mean 'github_events'?; `streaming-assets plugins list` shows all plugins" in told
+    assert "has to be installed" not in told
+    assert "one that is new has to be installed" in offline.fails(command, "orders")
     assert not offline.home.exists()
 
 

@@ -155,6 +155,15 @@ def test_a_folder_without_a_plugin_is_a_fault(tmp_path, files):
     assert "register_event_source()" in finding.found
 
 
+def test_the_folder_that_is_meant_by_a_name_is_told(tmp_path, monkeypatch):
+    """For the name of a source whose package lies here, as it was written, the command with its path is told."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "streaming-assets-bike-hire").mkdir()
+    with pytest.raises(UnknownSource) as caught:
+        check("bike_hire")
+    assert caught.value.remedy.endswith("`streaming-assets plugins check ./streaming-assets-bike-hire`")
+
+
 def test_a_path_to_nothing_is_an_error():
     """A path that does not exist is answered as a name is, with what there is."""
     with pytest.raises(UnknownSource, match=r"neither a plugin nor a file or folder '\./github_event'"):
