@@ -112,12 +112,17 @@ def propose(records: Sequence[Mapping[str, Any]], choices: Choices) -> Proposal:
     return _with_id(proposal) if without else proposal
 
 
-def without_id(proposal: Proposal) -> str | None:
-    """Say what it means that no field identifies an event, and which might; None where one does."""
+def without_id(proposal: Proposal, naming: str = "--id names") -> str | None:
+    """Say what it means that no field identifies an event, and which might; None where one does.
+
+    Args:
+        proposal: What the source shall be.
+        naming: What names such a field, with its verb: there where this is read.
+    """
     if proposal.event_id is not None:
         return None
     candidates = ", ".join(proposal.differing[:_MOST_CANDIDATES])
-    hint = f" These differ in each event of the sample: {candidates}; --id names the one that identifies it."
+    hint = f" These differ in each event of the sample: {candidates}; {naming} the one that identifies it."
     return f"No field identifies an event: one that comes twice counts twice.{hint if candidates else ''}"
 
 

@@ -183,7 +183,7 @@ def _values(source: NewSource) -> dict[str, Any]:
 
 def _remarks(proposal: Proposal) -> Iterator[str]:
     """Yield what a reader of the schema should know besides."""
-    missing = without_id(proposal)
+    missing = without_id(proposal, "event_id= in SCHEMA names")
     if missing:
         yield missing
     hashed = [

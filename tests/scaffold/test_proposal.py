@@ -143,6 +143,7 @@ def test_what_may_identify_an_event_is_told_where_nothing_does():
     assert "one that comes twice counts twice" in told
     assert "differ in each event of the sample: tripId; --id" in told
     assert without_id(of(*events, event_id="tripId")) is None
+    assert "tripId; event_id= names the one" in str(without_id(of(*events), "event_id= names"))
     assert without_id(of(*(each | {"tripId": "t"} for each in events))) == (
         "No field identifies an event: one that comes twice counts twice."
     )
