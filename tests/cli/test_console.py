@@ -9,7 +9,9 @@ import pytest
 from rich.console import Console
 
 from streaming_assets.cli import console
+from streaming_assets.cli.commands.tables import tell_outdated
 from streaming_assets.errors import TableError
+from streaming_assets.lake.layout import TableId
 
 COMMAND = "`mv /a/folder/with/a/long/name/lake/shop /a/folder/with/a/long/name/lake/shop.before && refresh shop`"
 
@@ -65,3 +67,13 @@ def test_json_is_written_whatever_a_text_has(monkeypatch, encoding, told, writte
     text = stream.buffer.getvalue().decode(encoding)
     assert text == f'["{written}"]\n'
     assert json.loads(text) == [told]
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [(("silver",), "shop: silver has rows of"), (("silver", "quarantine"), "shop: silver and quarantine have rows of")],
+)
+def test_outdated_tables_are_told_as_one_or_several(capsys, layers, expected):
+    """One table has rows of another definition, two tables have."""
+    tell_outdated("shop", [TableId("shop", layer) for layer in layers])
+    assert f"{expected} another definition than the plugin's; `" in capsys.readouterr().err

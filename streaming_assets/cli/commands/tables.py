@@ -48,7 +48,8 @@ def tell_outdated(source: str, outdated: Sequence[TableId]) -> None:
     older = [name for name in names if not name.startswith("gold.")]
     if older:
         print_note(
-            f"{source}: {' and '.join(older)} have rows of another definition than the plugin's; "
+            f"{source}: {' and '.join(older)} {'has' if len(older) == 1 else 'have'} rows of another definition than "
+            "the plugin's; "
             f"`streaming-assets refresh {source} --rebuild silver` rebuilds them"
         )
     elif names:
