@@ -8,6 +8,7 @@ from rich.text import Text
 
 from streaming_assets.cli.console import counted, out, print_table
 from streaming_assets.cli.excerpts import printable
+from streaming_assets.contract import ScalarType
 from streaming_assets.scaffold.definition import NewSource, misfits, repetitions
 from streaming_assets.scaffold.fields import Leaf
 from streaming_assets.scaffold.proposal import Proposal, without_id
@@ -27,6 +28,8 @@ def print_proposal(proposal: Proposal, records: int) -> None:
     print_table(("field", "type", "column"), rows[:_MOST_ROWS])
     if len(rows) > _MOST_ROWS:
         out.print(f"and {len(rows) - _MOST_ROWS:,} more", highlight=False)
+    if any(leaf.type is ScalarType.TEXT for leaf in proposal.leaves):
+        out.print("text is a string, number or boolean, and a string in its column", highlight=False)
     if (missing := without_id(proposal)) is not None:
         out.print(_plain(missing, "yellow"))
     if proposal.personal:

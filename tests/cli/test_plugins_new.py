@@ -217,6 +217,16 @@ def test_an_id_that_repeats_is_told(offline, tmp_path):
     assert "2 of 3 events would be dropped: nr says that they are repetitions of others" in told
 
 
+def test_values_of_several_types_are_explained(offline, tmp_path):
+    """Where a field has texts and numbers, it is told what its type `text` means, and only there."""
+    (tmp_path / "mixed.jsonl").write_text(ORDER + ORDER.replace('"nr": "a"', '"nr": 7'))
+    (tmp_path / "plain.jsonl").write_text(ORDER)
+    told = [
+        offline.ok("plugins", "new", name, "--sample", str(tmp_path / f"{name}.jsonl")) for name in ("mixed", "plain")
+    ]
+    assert ["text is a string, number or boolean" in each for each in told] == [True, False]
+
+
 def test_names_are_told_as_they_stand(offline, tmp_path):
     """Names are told as they are, also such as look like markup, and commands with them can be pasted."""
     record = {"[/x]\ud800": [{"ts": "2026-03-01T11:00:00Z", ":smile:": 1, "v": 1}]}
