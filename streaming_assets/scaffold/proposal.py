@@ -92,6 +92,7 @@ def propose(records: Sequence[Mapping[str, Any]], choices: Choices) -> Proposal:
     columns = tuple(columns_of(leaves, skipped={time.path, event_id}))
     if not columns:
         raise _no_column(found)
+    of_persons = tuple(personal(kept))
     proposal = Proposal(
         items=items,
         events=events,
@@ -102,8 +103,8 @@ def propose(records: Sequence[Mapping[str, Any]], choices: Choices) -> Proposal:
         adds_id=False,
         differing=tuple(leaf.path for leaf in differing(kept) if leaf.path != time.path) if event_id is None else (),
         columns=columns,
-        category=category_of(columns),
-        personal=tuple(personal(kept)),
+        category=category_of(column for column in columns if column.leaf not in of_persons),
+        personal=of_persons,
         left_out=tuple(_left_out(found, kept, len(events))),
         beyond=len(found.leaves) - len(kept),
     )

@@ -298,11 +298,12 @@ def test_a_name_with_a_dot_is_not_a_path():
 
 
 def test_events_are_counted_by_what_sorts_them():
-    """Gold counts by a text of few values that every event has, one that is named like a kind first."""
+    """Gold counts by a text of few values that every event has, named like a kind at best, and by no person."""
     records = [event(kind=kind, shop=f"s{number % 2}", note=f"n{number}") for number, kind in enumerate(KINDS)]
     assert of(*records).category.field.name == "kind"
     assert of(*({**record, "kind": "x"} for record in records)).category.field.name == "shop"
     assert of({"at": AT, "n": 1}).category is None
+    assert of(*({"at": AT, "patient_email": f"{'ab'[n % 2]}@c.example"} for n in range(8))).category is None
     assert of(*({"at": AT, "order": f"o{number}"} for number in range(20))).category is None
 
 
