@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from streaming_assets.sqlcheck.functions import function_problems
+from streaming_assets.sqlcheck.operators import operator_problems
 from streaming_assets.sqlcheck.problems import Problem
 from streaming_assets.sqlcheck.query import Query, Resolved, Unreadable, read_query, resolve
 from streaming_assets.sqlcheck.relations import Relation
@@ -28,11 +29,11 @@ def query_problems(
         query = read_query(sql)
     except Unreadable as unreadable:
         return [unreadable.problem]
-    functions = list(function_problems(query))
+    words = [*function_problems(query), *operator_problems(query)]
     if found := list(structure(query)):
-        return [*found, *functions]
+        return [*found, *words]
     try:
         resolved = resolve(query, *reads)
     except Unreadable as unreadable:
-        return functions or [unreadable.problem]
-    return [*functions, *resolved.problems, *meaning(resolved)]
+        return words or [unreadable.problem]
+    return [*words, *resolved.problems, *meaning(resolved)]
