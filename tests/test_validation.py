@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -205,7 +205,7 @@ BAD: dict[str, tuple[EventSource, str, str]] = {
     "no retention": (topic(retention=timedelta(0)), "topic.retention", "at least"),
     "retention twice": (topic(config={"retention.ms": "1"}), "topic.config", "one of the two"),
     "unknown topic key": (topic(key="user.nam"), "topic.key", "'user.name'"),
-    "object as topic key": (topic(key="user"), "topic.key", "a single value"),
+    "object as topic key": (topic(key="user"), "topic.key", "a field of a single value"),
     "no fields": (schema(fields=()), "schema.fields", "at least one"),
     "field twice": (
         schema(fields=(*SCHEMA.fields, Field(name="KIND", type=TEXT))),
@@ -407,6 +407,28 @@ def test_wrong_type_is_a_fault_at_its_place(definition: EventSource, where: str)
 
     assert where in {fault.where for fault in faults}, faults
     assert all(fault.found and fault.expected for fault in faults)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        *(("string", "STRING"), (str, "STRING"), ("varchar", "STRING"), ("Long", "LONG"), (int, "LONG")),
+        *(("bigint", "LONG"), (float, "DOUBLE"), (bool, "BOOLEAN"), (datetime, "TIMESTAMP"), (date, "DATE")),
+    ],
+)
+def test_a_type_by_another_name_is_told_with_ours(kind: Any, expected: str) -> None:
+    """A type of Python's or of SQL's, or the text of one of ours, is answered with the one that stands for it."""
+    for type_ in (kind, Array(items=kind)):
+        (fault,) = validate(schema(fields=(*SCHEMA.fields, Field(name="more", type=type_))))
+        assert fault.expected == f"ScalarType.{expected}"
+
+
+@pytest.mark.parametrize("kind", [None, 7, "money", object, ScalarType, Hostile])
+def test_a_type_of_no_name_of_ours_is_told_with_all_kinds(kind: Any) -> None:
+    """What stands for none of our types is answered with the kinds of types that there are."""
+    (fault,) = validate(schema(fields=(*SCHEMA.fields, Field(name="more", type=kind))))
+
+    assert fault.expected == "a ScalarType or a Struct or an Array"
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,10 @@ def _literals(reader: Reader) -> Iterator[Code]:
 
 def _of_hook(plugin: BrokenPlugin, reader: Reader) -> Finding:
     """Tell what is wrong with a hook that was not found, or gave something else than a source."""
-    error = plugin.error
+    error, files = plugin.error, reader.files
+    if plugin.moment == "registration" and plugin.entry_point.attr == HOOK and (at := files.written_at()):
+        module = f'`{plugin.entry_point.name} = "{files.entry}"`'
+        return Finding("entry point", files.written, f"the module, in which the hook is found: {module}", at)
     hook = _hook(reader) if plugin.moment != "import" else None
     found, expected = error.found or error.summary, error.expected or f"one {HOOK}()"
     if plugin.moment == "registration" and error.__cause__ is not None and (other := _other_hook(reader)) is not None:

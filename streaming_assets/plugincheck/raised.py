@@ -9,20 +9,29 @@ import re
 import sys
 import traceback
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from streaming_assets import contract
+from streaming_assets.hookspecs import PROJECT
 from streaming_assets.isolation import text_of
 from streaming_assets.plugincheck.files import PluginFiles
 from streaming_assets.plugincheck.spots import Spot, characters, spot
-from streaming_assets.sqlcheck.problems import nearest
+from streaming_assets.sqlcheck.problems import nearest, one_of
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 _ARGUMENT = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'")
 _MISSING = re.compile(r".*\(\) missing \d+ required .*: (.*)")
+_POSITIONAL = re.compile(r"(\w+)\.__init__\(\) takes 1 positional argument but")
 _FILE = re.compile(r" \(/[^()]*\)\Z")  # at the end of an ImportError's text
 _LONGEST = 500
+_SURELY = 0.88
+"""How near a package's name has to be to be meant, and no other package: nobody is told to install a mistyped one."""
 _IMPORTED = re.compile(r"cannot import name '(\w+)' from '([\w.]+)'")
 
 
@@ -88,8 +97,11 @@ def _missing_module(name: str, at: Spot | None, files: PluginFiles) -> Raised:
         )
     if files.path(top) is not None or files.entry.partition(".")[0] == top:
         return Raised(f"no module {name!r}", nearest(name, files.modules()) or "a module that the package has", at)
+    if near := get_close_matches(top, [PROJECT, files.entry.partition(".")[0]], n=1, cutoff=_SURELY):
+        return Raised(f"no module {name!r}", repr(near[0]), at)
+    inside = [f"{each!r}, or " for each in files.modules() if each.endswith(f".{name}")]
     expected = (
-        f"an installed package that has it: `pip install {top}`, if that is its name, "
+        f"{''.join(inside)}an installed package that has it: `pip install {top}`, if that is its name, "
         "and the name among the dependencies in pyproject.toml"
     )
     return Raised(f"no module {name!r}", expected, at)
@@ -115,18 +127,37 @@ def _text(error: BaseException) -> str:
 
 def _expected(error: BaseException, text: str) -> str | None:
     """Say which name was meant, where an exception is about a name."""
-    if argument := _ARGUMENT.match(text):
-        kind = getattr(contract, argument[1], None)
-        return nearest(argument[2], [each.name for each in fields(kind)]) if is_dataclass(kind) else None
-    if missing := _MISSING.match(text):
-        return f"a value for {missing[1]}"
+    if isinstance(error, TypeError):
+        return _expected_call(text)
     if imported := _IMPORTED.match(text):
         return nearest(imported[1], _public(sys.modules.get(imported[2])))
-    if isinstance(error, AttributeError) and isinstance(error.name, str):
-        return nearest(error.name, _public(error.obj))
-    if isinstance(error, NameError) and isinstance(error.name, str) and error.__traceback__ is not None:
-        return nearest(error.name, _visible(error.__traceback__))
-    return None
+    if not isinstance(error, AttributeError | NameError) or not isinstance(error.name, str):
+        return None
+    if isinstance(error, AttributeError):
+        is_type = error.obj is contract.ScalarType
+        return (
+            one_of(error.name, contract.ScalarType.__members__) if is_type else nearest(error.name, _public(error.obj))
+        )
+    if error.name in sys.modules[PROJECT].__all__:
+        return f"`from {PROJECT} import {error.name}` above"
+    return nearest(error.name, _visible(error.__traceback__)) if error.__traceback__ is not None else None
+
+
+def _expected_call(text: str) -> str | None:
+    """Say how a value of the contract is made, where that went wrong."""
+    if missing := _MISSING.match(text):
+        return f"a value for {missing[1]}"
+    about = _ARGUMENT.match(text) or _POSITIONAL.match(text)
+    kind = getattr(contract, about[1], None) if about else None
+    if about is None or not is_dataclass(kind) or not isinstance(kind, type):
+        return None
+    return _by_name(kind) if about.re is _POSITIONAL else nearest(about[2], [each.name for each in fields(kind)])
+
+
+def _by_name(kind: type[DataclassInstance]) -> str:
+    """Say how a value of the contract is made."""
+    needed = [each.name for each in fields(kind) if each.default is MISSING and each.default_factory is MISSING]
+    return f"each argument by its name: {kind.__name__}({', '.join(f'{name}=…' for name in needed)})"
 
 
 def _public(holder: object) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from streaming_assets.contract import Array, Field, FieldType, ScalarType, Struct
 from streaming_assets.errors import Fault
 from streaming_assets.sqlcheck.problems import one_of
+from streaming_assets.validation.types import describe
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
@@ -108,6 +109,7 @@ def path_faults(
     kind = chain[-1].type
     if isinstance(kind, ScalarType) and kind in allowed:
         return []
-    found = kind.name if isinstance(kind, ScalarType) else f"an {type(kind).__name__}"
-    expected = " or ".join(scalar.name for scalar in allowed) if len(allowed) < len(ScalarType) else "a single value"
-    return [Fault(where, f"{path!r}, which is {found}", f"a field of the type {expected}".replace("type a", "a"))]
+    found = kind.name if isinstance(kind, ScalarType) else describe(type(kind))
+    some = len(allowed) < len(ScalarType)
+    expected = f"the type {' or '.join(scalar.name for scalar in allowed)}" if some else "a single value"
+    return [Fault(where, f"{path!r}, which is {found}", f"a field of {expected}")]

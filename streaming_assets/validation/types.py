@@ -12,11 +12,21 @@ from functools import cache
 from reprlib import Repr
 from typing import Any, Literal, get_args, get_origin
 
+from streaming_assets.contract import ScalarType
 from streaming_assets.errors import Fault
 
 _MISSING = object()
 _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = 80
+
+_ELSEWHERE = {
+    **dict.fromkeys(("str", "varchar"), "string"),
+    **dict.fromkeys(("int", "integer", "bigint", "int64"), "long"),
+    **dict.fromkeys(("float", "float64", "real", "number"), "double"),
+    "bool": "boolean",
+    "datetime": "timestamp",
+}
+"""What a type is called elsewhere, with its name here."""
 
 _NAMES = {str: "text", int: "a whole number", float: "a number", bool: "True or False", timedelta: "a timedelta"}
 
@@ -91,7 +101,18 @@ def _union(value: object, arms: tuple[Any, ...], where: str) -> Iterator[Fault]:
             yield from type_faults(value, arm, where)
             return
     if all(any(True for _ in type_faults(value, arm, where)) for arm in arms):
-        yield Fault(where, shown(value), " or ".join(dict.fromkeys(describe(arm) for arm in arms)))
+        meant = _meant(value) if ScalarType in arms else None
+        yield Fault(where, shown(value), meant or " or ".join(dict.fromkeys(describe(arm) for arm in arms)))
+
+
+def _meant(value: object) -> str | None:
+    """Return the type of a single value that a Python type, or a name from SQL or JSON, stands for elsewhere."""
+    name = value.__name__ if isinstance(value, type) else value
+    if not isinstance(name, str):
+        return None
+    known = {scalar.value: scalar for scalar in ScalarType}
+    scalar = known.get(_ELSEWHERE.get(name.lower(), name.lower()))
+    return f"ScalarType.{scalar.name}" if scalar is not None else None
 
 
 def _tuple(value: object, items: tuple[Any, ...], where: str) -> Iterator[Fault]:

@@ -119,6 +119,12 @@ WRONG = {
     ),
     "no module": ("[project]\n" + NAMED.format("shoop"), "pyproject.toml", 3, "no module 'shoop'"),
     "no object": ("[project]\n" + NAMED.format("shop:plug"), "pyproject.toml", 3, "no 'plug' in that module"),
+    "the hook": (
+        "[project]\n" + NAMED.format("shop:register_event_source"),
+        "pyproject.toml",
+        3,
+        '`shop = "shop:register_event_source"`',
+    ),
     "no name of a module": ("[project]\n" + NAMED.format("shop plugin"), "pyproject.toml", 3, "shop plugin"),
     "a number": ("[project.entry-points.streaming_assets]\nshop = 1\n", "pyproject.toml", 2, "'shop' with 1"),
 }
@@ -134,6 +140,16 @@ def test_a_wrong_entry_point_is_told_by_its_line(tmp_path, text, file, line, fou
     assert finding.spot is not None
     assert (finding.spot.file.name, finding.spot.line, finding.where) == (file, line, "entry point")
     assert found in finding.found
+
+
+def test_an_entry_point_that_names_the_hook_is_told_its_module(tmp_path):
+    """Where an entry point goes down to the hook, what should stand there can be copied."""
+    text = "[project]\n" + NAMED.format("shop:register_event_source")
+    folder = write(tmp_path / "project", {"pyproject.toml": text, "shop.py": PLUGIN})
+
+    ((finding,),) = [each.findings for each in check(str(folder))]
+
+    assert finding.expected.endswith('`shop = "shop"`')
 
 
 def test_a_module_of_nearly_that_name_is_offered(tmp_path):

@@ -41,6 +41,13 @@ SUGGESTED = {
     "from streaming_assets import Topic\nX = Topic()\n": "a value for 'name'",
     "import no_such_module.inner\n": "an installed package that has it: `pip install no_such_module`",
     "from . import more\nfrom .mroe import X\n": "'shop.more'",
+    "import streaming_asset\n": "'streaming_assets'",
+    "from shopp.more import X\n": "'shop'",
+    "from more import X\n": "'shop.more', or an installed package that has it: `pip install more`",
+    "X = Chart\n": "`from streaming_assets import Chart` above",
+    "@hookimpl\ndef register_event_source(): ...\n": "`from streaming_assets import hookimpl` above",
+    "from streaming_assets import ScalarType\nX = ScalarType.INTEGER\n": "one of: BOOLEAN, DATE, DOUBLE, ",
+    "from streaming_assets import Field\nX = Field('a', 1)\n": "each argument by its name: Field(name=…, type=…)",
     "raise ValueError\n": "a plugin that can be loaded without connecting, exiting or raising",
 }
 
