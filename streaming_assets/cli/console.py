@@ -105,9 +105,10 @@ def print_error(error: StreamingAssetsError) -> None:
     for label, text in error.parts():
         body.append(f"\n\n{label}\n", style="bold cyan")
         body.append(wrapped(text), style="default")
-    # No frame: what is copied from a line would have its sides in it.
-    err.print(Rule(Text(type(error).__name__), align="left", style="red"))
-    err.print(body, soft_wrap=True)
+    with err:  # at once: another thread may tell an error, too
+        # No frame: what is copied from a line would have its sides in it.
+        err.print(Rule(Text(type(error).__name__), align="left", style="red"))
+        err.print(body, soft_wrap=True)
 
 
 def wrapped(text: str, *, first: str = "", rest: str = "") -> str:

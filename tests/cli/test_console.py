@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from rich.console import Console
@@ -48,6 +51,71 @@ def test_an_error_is_told_by_its_parts(shown):
     lines = shown(TableError("A table is gone.", found="nothing", meaning="no row is lost"))
     assert lines[0].split() == ["TableError", "─" * 49]
     assert lines[1:] == ["A table is gone.", "", "Found", "nothing", "", "For the data", "no row is lost"]
+
+
+def test_errors_of_threads_are_told_one_after_the_other(monkeypatch):
+    """An error is told as a whole: where threads tell errors at once, no line of one stands inside of another."""
+    stream, threads = io.StringIO(), 4
+    monkeypatch.setattr(console, "err", Console(file=stream, width=60))
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(lambda number: console.print_error(TableError(f"Table {number} is gone.")), range(100)))
+    finally:
+        sys.setswitchinterval(before)
+    lines = stream.getvalue().splitlines()
+    assert {line.split()[0] for line in lines[::2]} == {"TableError"}
+    assert sorted(lines[1::2]) == sorted(f"Table {number} is gone." for number in range(100))
+
+
+NOISE = """
+import os, subprocess, sys
+from streaming_assets.cli import console
+
+with console.results_apart():
+    out, err = sys.stdout, sys.stderr
+    console.out.print("first")
+    print("printed")
+    os.write(1, b"written\\n")
+    subprocess.run(["echo", "echoed"])
+    print("told", file=sys.stderr)
+    sys.stdout = sys.stderr = None
+    console.err.print("noted")
+    sys.stdout, sys.stderr = out, err
+    out.close()
+    os.close(2)
+    console.print_json(["second"])
+    console.err.print("noted again")
+"""
+
+
+UNREAD = """
+import sys
+from streaming_assets.cli import console
+
+sys.stdout = None
+with console.results_apart():
+    console.print_json(["first"])
+"""
+
+
+def run(code, **how):
+    """Run a program in a process of its own, as the streams of this one are not its own."""
+    return subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, check=False, **how)
+
+
+def test_results_are_apart_from_all_else():
+    """What is printed, written or echoed inside is no result, and closed streams keep no result from being written."""
+    done = run(NOISE, stdout=subprocess.PIPE)
+    assert (done.returncode, done.stdout) == (0, 'first\n["second"]\n'), done.stderr
+    assert sorted(done.stderr.splitlines()) == ["echoed", "noted", "noted again", "printed", "told", "written"]
+
+
+def test_nobody_has_to_read_along():
+    """Where the streams are closed by whoever started the program, results go nowhere, and nothing breaks."""
+    done = run(UNREAD, stdout=subprocess.PIPE)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,17 @@ def test_verify_waits_for_a_refresh(offline):
     assert offline.json("verify")["passed"] is True
 
 
+def test_what_can_not_be_verified_costs_no_other_source(offline):
+    """A source that can't be verified is told by name among the errors, with its cause, and the others as ever."""
+    with source_lock(offline.home, "user_interactions", timeout=0):
+        done = offline.run("verify", "--json", STREAMING_ASSETS_LOCK_TIMEOUT_SECONDS="0")
+    report = report_of(done)
+    assert (done.returncode, report["passed"], report["findings"]) == (1, False, [])
+    assert (report["without_tables"], [*report["errors"]]) == (["github_events"], ["user_interactions"])
+    assert "Another process is working on user_interactions." in report["errors"]["user_interactions"]
+    assert offline.json("verify")["errors"] == {}
+
+
 def test_what_has_no_tables_is_said_first(offline):
     """Where there is nothing to verify it is said at once, with the way to tables, and nothing is ticked or held."""
     shown = offline.ok("verify")
