@@ -111,11 +111,21 @@ def test_stop_ends_the_wait(apart):
 
 def test_a_long_wait_is_told_once(apart, monkeypatch):
     """Whoever watches hears what is waited for and where it is, once, and the result comes all the same."""
-    monkeypatch.setattr(module, "TOLD_SECONDS", 0.2)
-    told = []
-    assert apart.call(lambda: time.sleep(0.7) or 7, tell=told.append) == 7
+    monkeypatch.setattr(module, "TOLD_SECONDS", 0.0)
+    heard, told = threading.Event(), []
+
+    def tell(text: str) -> None:
+        told.append(text)
+        heard.set()
+
+    def wait_on() -> int:
+        assert heard.wait(60)
+        time.sleep(0.5)  # long enough to be told again
+        return 7
+
+    assert apart.call(wait_on, tell=tell) == 7
     (text,) = told
-    assert text.startswith("the code has not come back for 0 seconds, at ")
+    assert text.startswith("the code has not come back for ")
     assert f"{__file__}, line" in text
 
 
