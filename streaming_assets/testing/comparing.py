@@ -32,24 +32,27 @@ def differences(
 
 def _by_key(rows: Iterable[Row], keys: Sequence[str], without: Iterable[str]) -> dict[tuple[str, ...], Row]:
     left_out = frozenset(without)
-    return {
-        tuple(repr(row[key]) for key in keys): {name: value for name, value in row.items() if name not in left_out}
-        for row in rows
-    }
+    return {key_of(row, keys): {name: value for name, value in row.items() if name not in left_out} for row in rows}
 
 
 def _differences(
     expected: Mapping[tuple[str, ...], Row], found: Mapping[tuple[str, ...], Row], keys: Sequence[str]
 ) -> Iterator[str]:
-    yield from (f"a row is missing: {_shown(expected[key], keys)}" for key in expected.keys() - found.keys())
-    yield from (f"a row too many: {_shown(found[key], keys)}" for key in found.keys() - expected.keys())
+    yield from (f"a row is missing: {shown_key(expected[key], keys)}" for key in expected.keys() - found.keys())
+    yield from (f"a row too many: {shown_key(found[key], keys)}" for key in found.keys() - expected.keys())
     for key in expected.keys() & found.keys():
         for name, value in expected[key].items():
             if not _same(value, found[key][name]):
-                yield f"{_shown(expected[key], keys)}: {name} is {found[key][name]!r} instead of {value!r}"
+                yield f"{shown_key(expected[key], keys)}: {name} is {found[key][name]!r} instead of {value!r}"
 
 
-def _shown(row: Row, keys: Sequence[str]) -> str:
+def key_of(row: Row, keys: Sequence[str]) -> tuple[str, ...]:
+    """Return what identifies a row, as texts: values of all types can be compared so."""
+    return tuple(repr(row[key]) for key in keys)
+
+
+def shown_key(row: Row, keys: Sequence[str]) -> str:
+    """Write what identifies a row."""
     return ", ".join(f"{key}={row[key]}" for key in keys)
 
 

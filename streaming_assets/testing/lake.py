@@ -19,8 +19,8 @@ from streaming_assets.lake.positions import Position
 from streaming_assets.lake.schemas import BRONZE
 from streaming_assets.layers.findings import Finding
 from streaming_assets.layers.refresh import SourceRefresh
-from streaming_assets.layers.verify import verify
 from streaming_assets.settings import EngineName
+from streaming_assets.testing.breaches import breaches_of
 from streaming_assets.testing.surroundings import isolated_settings
 
 Row = dict[str, Any]
@@ -83,11 +83,7 @@ class HandmadeLake:
 
     def breaches(self) -> list[Finding]:
         """Return the findings of `verify` that do not hold."""
-        engine = make_engine(self.settings, None)
-        try:
-            return [finding for finding in verify(self.source, engine) if not finding.passed]
-        finally:
-            engine.close()
+        return breaches_of(self.source, self.settings)
 
     def bronze(self) -> list[Row]:
         """Return Bronze's rows."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from streaming_assets.errors import NotConforming, StreamingAssetsError
 from streaming_assets.testing.arrivals import in_order
-from streaming_assets.testing.checks.keys import remedy_of
+from streaming_assets.testing.breaches import remedy_of
 from streaming_assets.testing.checks.tables import refuse_failures
 from streaming_assets.testing.comparing import differences
 from streaming_assets.testing.lake import Record

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 
 from streaming_assets.errors import NotConforming
-from streaming_assets.layers.findings import NAME_THE_KEYS, Finding
+from streaming_assets.layers.findings import NAME_THE_KEYS
+from streaming_assets.testing.comparing import key_of, shown_key
 from streaming_assets.testing.subject import Subject
 
 
@@ -18,12 +18,11 @@ def check_keys(subject: Subject) -> None:
     """
     for table in subject.source.gold:
         rows = subject.tables.gold(table)
-        keys = [tuple(repr(row[key]) for key in table.keys) for row in rows]
+        keys = [key_of(row, table.keys) for row in rows]
         repeated = {key: number for key, number in Counter(keys).items() if number > 1}
         if repeated:
             key, number = max(repeated.items(), key=lambda each: each[1])
-            row = rows[keys.index(key)]
-            shown = ", ".join(f"{name}={row[name]}" for name in table.keys)
+            shown = shown_key(rows[keys.index(key)], table.keys)
             raise NotConforming(
                 f"The keys of {subject.source.name}.{table.name} do not identify its rows.",
                 found=f"{number} rows with {shown}",
@@ -31,8 +30,3 @@ def check_keys(subject: Subject) -> None:
                 meaning="readers who join or look up by the keys would count rows twice",
                 remedy=NAME_THE_KEYS,
             )
-
-
-def remedy_of(breaches: Sequence[Finding], otherwise: str) -> str:
-    """Return what to do about findings of another test: where all that is wrong are the keys, it is about them."""
-    return NAME_THE_KEYS if breaches and all(NAME_THE_KEYS in each.notes for each in breaches) else otherwise

@@ -5,18 +5,14 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-from streaming_assets.engines.factory import make_engine
 from streaming_assets.errors import NotConforming
 from streaming_assets.faults import VARIABLE
 from streaming_assets.kafka.connection import Connection
 from streaming_assets.kafka.publisher import Publisher
 from streaming_assets.kafka.topics import ensure_topic
-from streaming_assets.layers.findings import Finding
-from streaming_assets.layers.verify import verify
-from streaming_assets.testing.checks.keys import remedy_of
+from streaming_assets.testing.breaches import breaches_of, lines, remedy_of
 from streaming_assets.testing.subject import Subject
 from streaming_assets.testing.surroundings import isolated_environment, isolated_settings, lasting
 
@@ -44,13 +40,11 @@ def check_kills(subject: Subject, connection: Connection) -> None:
     for moment in _KILLS:
         _refresh(subject, folder, connection, **{VARIABLE: f"{moment}=kill"})
     _refresh(subject, folder, connection)
-    breaches = list(_breaches(subject, folder, connection))
+    breaches = breaches_of(source, isolated_settings(folder, pseudonym_key=None), connection)
     if breaches:
         raise NotConforming(
             f"After {len(_KILLS)} kills, tables of {source.name} are wrong.",
-            found="\n".join(
-                f"- {each.check} of {each.table}: {'; '.join([each.found, *each.examples[:2]])}" for each in breaches
-            ),
+            found="\n".join(lines(breaches)),
             expected="the same rows as without a kill",
             meaning="a restart would cost data",
             remedy=remedy_of(
@@ -86,13 +80,3 @@ def _refresh(subject: Subject, folder: Path, connection: Connection, **variables
             expected="one that goes on where the one before was killed",
             remedy="keep no state between refreshes; `pip install` the plugin where it is not installed",
         )
-
-
-def _breaches(subject: Subject, folder: Path, connection: Connection) -> Iterator[Finding]:
-    engine = make_engine(isolated_settings(folder, pseudonym_key=None), connection)
-    try:
-        for finding in verify(subject.source, engine, connection):
-            if not finding.passed:
-                yield finding
-    finally:
-        engine.close()

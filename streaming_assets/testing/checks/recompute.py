@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streaming_assets.errors import NotConforming
 from streaming_assets.layers.outdated import outdated_tables
-from streaming_assets.testing.checks.keys import remedy_of
+from streaming_assets.testing.breaches import lines, remedy_of
 from streaming_assets.testing.subject import Subject
 
 
@@ -16,7 +16,7 @@ def check_recompute(subject: Subject) -> None:
     """
     tables = subject.scrambled_tables
     breaches = tables.breaches()
-    told = [f"- {each.check} of {each.table}: {'; '.join([each.found, *each.examples[:2]])}" for each in breaches]
+    told = lines(breaches)
     outdated = outdated_tables(subject.source, tables.settings.lake_path)
     told += [f"- {table.name} was made by another definition than there is now, a moment later" for table in outdated]
     if told:
